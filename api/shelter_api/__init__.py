@@ -1,0 +1,1 @@
+"""The HTTP surface: a JSON API and server-rendered pages over the same services."""

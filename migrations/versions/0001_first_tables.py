@@ -1,0 +1,702 @@
+"""First tables.
+
+Revision 0001.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "alert",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "placement_confirmed",
+                "perpetrator_placed",
+                "review_wanted",
+                "separation_broken",
+                "no_place_found",
+                "no_show",
+                "arrival_missed",
+                "stay_ends",
+                "availability_stale",
+                "message_failed",
+                name="kind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=True),
+        sa.Column("placement_id", sa.Uuid(), nullable=True),
+        sa.Column("unit_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_by", sa.Uuid(), nullable=True),
+        sa.Column("acknowledged_via", sa.String(), nullable=True),
+        sa.Column("occasion", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        sa.UniqueConstraint("occasion", name=op.f("uq_alert_occasion")),
+    )
+    op.create_index(op.f("ix_alert_request_id"), "alert", ["request_id"], unique=False)
+    op.create_index("ix_alert_service_created", "alert", ["service", "created_at"], unique=False)
+    op.create_index(op.f("ix_alert_side"), "alert", ["side"], unique=False)
+    op.create_table(
+        "app_user",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("login", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column(
+            "role",
+            sa.Enum(
+                "on_call",
+                "commune_staff",
+                "sapv",
+                "coordinator",
+                "administrator",
+                name="role",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("service", sa.String(), nullable=True),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
+        sa.UniqueConstraint("login", name=op.f("uq_app_user_login")),
+    )
+    op.create_table(
+        "audit_entry",
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("actor_name", sa.String(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "detail", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("previous_hash", sa.String(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_entry")),
+    )
+    op.create_index(
+        "ix_audit_entry_request_id_seq", "audit_entry", ["request_id", "seq"], unique=False
+    )
+    op.create_table(
+        "idempotency_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column(
+            "answer", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_key")),
+        sa.UniqueConstraint("user_id", "key", name=op.f("uq_idempotency_key_user_id_key")),
+    )
+    op.create_index(
+        op.f("ix_idempotency_key_created_at"), "idempotency_key", ["created_at"], unique=False
+    )
+    op.create_table(
+        "inbound_seen",
+        sa.Column("provider_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("provider_id", name=op.f("pk_inbound_seen")),
+    )
+    op.create_table(
+        "local_inbox",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("to_phone", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_inbox")),
+    )
+    op.create_index(
+        op.f("ix_local_inbox_received_at"), "local_inbox", ["received_at"], unique=False
+    )
+    op.create_table(
+        "message",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("to_phone", sa.String(), nullable=False),
+        sa.Column("service", sa.String(), nullable=True),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "pending",
+                "leased",
+                "uncertain",
+                "accepted",
+                "sent",
+                "delivered",
+                "undelivered",
+                "failed",
+                "expired",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=True),
+        sa.Column("alert_id", sa.Uuid(), nullable=True),
+        sa.Column("unit_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease_owner", sa.String(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("provider_id", sa.String(), nullable=True),
+        sa.Column("error_code", sa.String(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("occasion", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("code", name=op.f("uq_message_code")),
+        sa.UniqueConstraint("occasion", name=op.f("uq_message_occasion")),
+    )
+    op.create_index(op.f("ix_message_alert_id"), "message", ["alert_id"], unique=False)
+    op.create_index(op.f("ix_message_created_at"), "message", ["created_at"], unique=False)
+    op.create_index(op.f("ix_message_provider_id"), "message", ["provider_id"], unique=False)
+    op.create_index(op.f("ix_message_request_id"), "message", ["request_id"], unique=False)
+    op.create_index(op.f("ix_message_side"), "message", ["side"], unique=False)
+    op.create_index("ix_message_state_due", "message", ["state", "due_at"], unique=False)
+    op.create_table(
+        "network",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_network_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_network")),
+    )
+    op.create_table(
+        "service",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("duty_phone", sa.String(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_service")),
+    )
+    op.create_table(
+        "site",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("commune", sa.String(), nullable=False),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("location", sa.LargeBinary(), nullable=False),
+        sa.Column("contact_phone", sa.String(), nullable=True),
+        sa.Column("contact_language", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
+    )
+    op.create_index(op.f("ix_site_service"), "site", ["service"], unique=False)
+    op.create_index(op.f("ix_site_side"), "site", ["side"], unique=False)
+    op.create_table(
+        "request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "placed",
+                "closed",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "housed",
+                "no_place",
+                "no_safe_place",
+                "needs_not_met",
+                "housed_elsewhere",
+                "person_declined",
+                "person_unreachable",
+                "mistake",
+                name="outcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("case_hash", sa.String(), nullable=True),
+        sa.Column(
+            "household", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("first_night", sa.Date(), nullable=False),
+        sa.Column("nights", sa.Integer(), nullable=False),
+        sa.Column("arrival_hour", sa.Integer(), nullable=True),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("step_free", sa.Boolean(), nullable=False),
+        sa.Column("pets", sa.Boolean(), nullable=False),
+        sa.Column("quiet", sa.Boolean(), nullable=False),
+        sa.Column("pregnancy", sa.Boolean(), nullable=False),
+        sa.Column("own_transport", sa.Boolean(), nullable=False),
+        sa.Column(
+            "languages", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("min_supervision", sa.Integer(), nullable=False),
+        sa.Column("may_use_two_units", sa.Boolean(), nullable=False),
+        sa.Column("may_change_unit", sa.Boolean(), nullable=False),
+        sa.Column("move_agreement", sa.String(), nullable=False),
+        sa.Column(
+            "avoid_communes",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "avoid_sites", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "prefer_communes",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("places", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["app_user.id"], name=op.f("fk_request_created_by_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_request")),
+        sa.UniqueConstraint("code", name=op.f("uq_request_code")),
+    )
+    op.create_index(op.f("ix_request_case_hash"), "request", ["case_hash"], unique=False)
+    op.create_index(op.f("ix_request_created_at"), "request", ["created_at"], unique=False)
+    op.create_index("ix_request_service_state", "request", ["service", "state"], unique=False)
+    op.create_index(op.f("ix_request_side"), "request", ["side"], unique=False)
+    op.create_table(
+        "unit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("site_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("beds", sa.Integer(), nullable=False),
+        sa.Column("cots", sa.Integer(), nullable=False),
+        sa.Column(
+            "sharing",
+            sa.Enum(
+                "private",
+                "shared",
+                "shared_same_gender",
+                name="sharing",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "admits", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("step_free", sa.Boolean(), nullable=False),
+        sa.Column("pets", sa.Boolean(), nullable=False),
+        sa.Column("quiet", sa.Boolean(), nullable=False),
+        sa.Column("supervision", sa.Integer(), nullable=False),
+        sa.Column("intake_from", sa.Integer(), nullable=False),
+        sa.Column("intake_until", sa.Integer(), nullable=False),
+        sa.Column("cleaning_nights", sa.Integer(), nullable=False),
+        sa.Column("max_stay_nights", sa.Integer(), nullable=True),
+        sa.Column("renewals", sa.Integer(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_by", sa.Uuid(), nullable=True),
+        sa.Column("retired", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("beds >= 1 AND cots >= 0", name=op.f("ck_unit_beds_and_cots")),
+        sa.CheckConstraint("cleaning_nights >= 0", name=op.f("ck_unit_cleaning_nights")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_unit_site_id_site")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unit")),
+        sa.UniqueConstraint("site_id", "label", name=op.f("uq_unit_site_id_label")),
+    )
+    op.create_index(op.f("ix_unit_confirmed_at"), "unit", ["confirmed_at"], unique=False)
+    op.create_index(op.f("ix_unit_side"), "unit", ["side"], unique=False)
+    op.create_index(op.f("ix_unit_site_id"), "unit", ["site_id"], unique=False)
+    op.create_table(
+        "user_session",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_user_session_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_user_session")),
+    )
+    op.create_index(
+        op.f("ix_user_session_expires_at"), "user_session", ["expires_at"], unique=False
+    )
+    op.create_index(op.f("ix_user_session_user_id"), "user_session", ["user_id"], unique=False)
+    op.create_table(
+        "block",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "reason",
+            sa.Enum(
+                "closed",
+                "occupied",
+                "cleaning",
+                "out_of_service",
+                "kept_back",
+                name="reason",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("first_night", sa.Date(), nullable=False),
+        sa.Column("end_night", sa.Date(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "end_night IS NULL OR end_night > first_night", name=op.f("ck_block_nights")
+        ),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_block_unit_id_unit")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_block")),
+    )
+    op.create_index(op.f("ix_block_side"), "block", ["side"], unique=False)
+    op.create_index(op.f("ix_block_unit_id"), "block", ["unit_id"], unique=False)
+    op.create_table(
+        "placement",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "held",
+                "awaiting_review",
+                "confirmed",
+                "arrived",
+                "departed",
+                "no_show",
+                "cancelled",
+                "declined",
+                "released",
+                "expired",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("first_night", sa.Date(), nullable=False),
+        sa.Column("end_night", sa.Date(), nullable=False),
+        sa.Column("held_by", sa.Uuid(), nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("hold_expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_by", sa.Uuid(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("end_night > first_night", name=op.f("ck_placement_nights")),
+        sa.ForeignKeyConstraint(
+            ["held_by"], ["app_user.id"], name=op.f("fk_placement_held_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["request.id"], name=op.f("fk_placement_request_id_request")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
+        sa.UniqueConstraint("code", name=op.f("uq_placement_code")),
+    )
+    op.create_index(op.f("ix_placement_request_id"), "placement", ["request_id"], unique=False)
+    op.create_index("ix_placement_side_state", "placement", ["side", "state"], unique=False)
+    op.create_index(
+        "uq_placement_request_live",
+        "placement",
+        ["request_id"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('arrived', 'awaiting_review', 'confirmed', 'held')"),
+        postgresql_where=sa.text("state IN ('arrived', 'awaiting_review', 'confirmed', 'held')"),
+    )
+    op.create_table(
+        "separation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("other_case_hash", sa.String(), nullable=False),
+        sa.Column("min_distance_m", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["request.id"], name=op.f("fk_separation_request_id_request")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_separation")),
+    )
+    op.create_index(
+        op.f("ix_separation_other_case_hash"), "separation", ["other_case_hash"], unique=False
+    )
+    op.create_index(op.f("ix_separation_request_id"), "separation", ["request_id"], unique=False)
+    op.create_index(op.f("ix_separation_side"), "separation", ["side"], unique=False)
+    op.create_table(
+        "stay",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("placement_id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("first_night", sa.Date(), nullable=False),
+        sa.Column("end_night", sa.Date(), nullable=False),
+        sa.CheckConstraint("end_night > first_night", name=op.f("ck_stay_nights")),
+        sa.ForeignKeyConstraint(
+            ["placement_id"], ["placement.id"], name=op.f("fk_stay_placement_id_placement")
+        ),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_stay_unit_id_unit")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stay")),
+    )
+    op.create_index(op.f("ix_stay_placement_id"), "stay", ["placement_id"], unique=False)
+    op.create_index(op.f("ix_stay_side"), "stay", ["side"], unique=False)
+    op.create_index(op.f("ix_stay_unit_id"), "stay", ["unit_id"], unique=False)
+    op.create_table(
+        "occupied_night",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("night", sa.Date(), nullable=False),
+        sa.Column("bed", sa.Integer(), nullable=False),
+        sa.Column("stay_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["stay_id"], ["stay.id"], name=op.f("fk_occupied_night_stay_id_stay")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unit_id"], ["unit.id"], name=op.f("fk_occupied_night_unit_id_unit")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_occupied_night")),
+    )
+    op.create_index(op.f("ix_occupied_night_stay_id"), "occupied_night", ["stay_id"], unique=False)
+    op.create_index(
+        "uq_occupied_night_unit_night_bed",
+        "occupied_night",
+        ["unit_id", "night", "bed"],
+        unique=True,
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("uq_occupied_night_unit_night_bed", table_name="occupied_night")
+    op.drop_index(op.f("ix_occupied_night_stay_id"), table_name="occupied_night")
+    op.drop_table("occupied_night")
+    op.drop_index(op.f("ix_stay_unit_id"), table_name="stay")
+    op.drop_index(op.f("ix_stay_side"), table_name="stay")
+    op.drop_index(op.f("ix_stay_placement_id"), table_name="stay")
+    op.drop_table("stay")
+    op.drop_index(op.f("ix_separation_side"), table_name="separation")
+    op.drop_index(op.f("ix_separation_request_id"), table_name="separation")
+    op.drop_index(op.f("ix_separation_other_case_hash"), table_name="separation")
+    op.drop_table("separation")
+    op.drop_index(
+        "uq_placement_request_live",
+        table_name="placement",
+        sqlite_where=sa.text("state IN ('arrived', 'awaiting_review', 'confirmed', 'held')"),
+        postgresql_where=sa.text("state IN ('arrived', 'awaiting_review', 'confirmed', 'held')"),
+    )
+    op.drop_index("ix_placement_side_state", table_name="placement")
+    op.drop_index(op.f("ix_placement_request_id"), table_name="placement")
+    op.drop_table("placement")
+    op.drop_index(op.f("ix_block_unit_id"), table_name="block")
+    op.drop_index(op.f("ix_block_side"), table_name="block")
+    op.drop_table("block")
+    op.drop_index(op.f("ix_user_session_user_id"), table_name="user_session")
+    op.drop_index(op.f("ix_user_session_expires_at"), table_name="user_session")
+    op.drop_table("user_session")
+    op.drop_index(op.f("ix_unit_site_id"), table_name="unit")
+    op.drop_index(op.f("ix_unit_side"), table_name="unit")
+    op.drop_index(op.f("ix_unit_confirmed_at"), table_name="unit")
+    op.drop_table("unit")
+    op.drop_index(op.f("ix_request_side"), table_name="request")
+    op.drop_index("ix_request_service_state", table_name="request")
+    op.drop_index(op.f("ix_request_created_at"), table_name="request")
+    op.drop_index(op.f("ix_request_case_hash"), table_name="request")
+    op.drop_table("request")
+    op.drop_index(op.f("ix_site_side"), table_name="site")
+    op.drop_index(op.f("ix_site_service"), table_name="site")
+    op.drop_table("site")
+    op.drop_table("service")
+    op.drop_table("network")
+    op.drop_index("ix_message_state_due", table_name="message")
+    op.drop_index(op.f("ix_message_side"), table_name="message")
+    op.drop_index(op.f("ix_message_request_id"), table_name="message")
+    op.drop_index(op.f("ix_message_provider_id"), table_name="message")
+    op.drop_index(op.f("ix_message_created_at"), table_name="message")
+    op.drop_index(op.f("ix_message_alert_id"), table_name="message")
+    op.drop_table("message")
+    op.drop_index(op.f("ix_local_inbox_received_at"), table_name="local_inbox")
+    op.drop_table("local_inbox")
+    op.drop_table("inbound_seen")
+    op.drop_index(op.f("ix_idempotency_key_created_at"), table_name="idempotency_key")
+    op.drop_table("idempotency_key")
+    op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
+    op.drop_table("audit_entry")
+    op.drop_table("app_user")
+    op.drop_index(op.f("ix_alert_side"), table_name="alert")
+    op.drop_index("ix_alert_service_created", table_name="alert")
+    op.drop_index(op.f("ix_alert_request_id"), table_name="alert")
+    op.drop_table("alert")

@@ -1,0 +1,138 @@
+"""Every plan that the rules allow for one party, everybody else staying where they are.
+
+A *plan* is a tuple of stays that covers the asked nights: one unit; or two private units of one
+site together; or two units one after the other. The last two are made only when no single unit
+covers, and at most one change of unit is made: a third unit is not a home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from shelter_solver.constraints import RULES, Ask, first_block
+from shelter_solver.problem import Party, Problem, Stay, Unit
+from shelter_solver.world import World, history
+
+Plan = tuple[Stay, ...]
+
+
+def ranges(problem: Problem, party: Party) -> list[tuple[int, int]]:
+    """The ranges of nights (first, end) that answer the request, earliest first.
+
+    A party that has been housed since before tonight needs only the nights that are left.
+    """
+    if party.first_night < 0 < party.first_night + party.nights and _was_housed(party):
+        return [(0, party.first_night + party.nights)]
+    last = party.first_night if party.latest_first_night is None else party.latest_first_night
+    last = max(party.first_night, min(last, problem.horizon))
+    begin = min(max(party.first_night, 0), last)
+    return [(first, first + party.nights) for first in range(begin, last + 1)]
+
+
+def _was_housed(party: Party) -> bool:
+    """The present stays cover every night from the asked first one up to tonight."""
+    reached = party.first_night
+    for stay in sorted(party.present, key=lambda stay: stay.first_night):
+        if stay.first_night <= reached:
+            reached = max(reached, stay.end_night)
+    return reached >= 0
+
+
+def plans(world: World, party: Party) -> list[Plan]:
+    """All plans of the fewest units: single ones if there is any, else two-unit ones."""
+    asked = ranges(world.problem, party)
+    around = world.moved({party.id: history(party, asked[0][0])})
+    found = [plan for first, end in asked for plan in in_one_unit(around, party, first, end)]
+    if found:
+        return found
+    for first, end in asked:
+        found.extend(_in_two_units(around, party, first, end))
+        found.extend(_with_a_change(around, party, first, end))
+    return found
+
+
+def in_one_unit(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+    """Plans of one unit for all nights; the party's own later stays are already out of the world"""
+    for unit in world.problem.units:
+        if first_block(Ask(party, unit, first, end), world) is None:
+            yield (Stay(unit.id, first, end),)
+
+
+def _in_two_units(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+    """Plans of two private units of one site, side by side."""
+    by_site: dict[str, list[Unit]] = {}
+    for unit in world.problem.units:
+        by_site.setdefault(unit.site, []).append(unit)
+    for units in by_site.values():
+        for one, two in combinations(units, 2):
+            if (
+                first_block(Ask(party, one, first, end, beside=two), world) is None
+                and first_block(Ask(party, two, first, end, beside=one), world) is None
+            ):
+                yield (Stay(one.id, first, end), Stay(two.id, first, end))
+
+
+def _with_a_change(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+    """Plans of one unit until some night and another from then on.
+
+    Fewer nights never break a rule that more nights keep, so for each unit the longest beginning
+    and the longest ending tell everything. The change is made as late as the first unit allows.
+    """
+    if end - first < 2 or end > world.problem.horizon:
+        return
+    units = world.problem.units
+    heads = [(u, _longest(world, party, u, first, end, head=True)) for u in units]
+    heads = [(unit, length) for unit, length in heads if length]
+    if not heads:
+        return
+    tails = [(u, _longest(world, party, u, first, end, head=False)) for u in units]
+    for one, head in heads:
+        for two, tail in tails:
+            if tail and one.id != two.id and head + tail >= end - first:
+                night = min(first + head, end - 1)
+                yield (Stay(one.id, first, night), Stay(two.id, night, end))
+
+
+def _longest(world: World, party: Party, unit: Unit, first: int, end: int, *, head: bool) -> int:
+    """The most nights at the beginning (or end) of the range that the unit can give, 0 for none."""
+
+    def allowed(length: int) -> bool:
+        ask = (
+            Ask(party, unit, first, first + length, changing=True)
+            if head
+            else Ask(party, unit, end - length, end, changing=True, arriving=False)
+        )
+        return first_block(ask, world) is None
+
+    if not allowed(1):
+        return 0  # most units are unfit for any night
+    low, high = 1, end - first
+    while low < high:
+        middle = (low + high + 1) // 2
+        if allowed(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def blocked_units(world: World, party: Party) -> dict[str, int]:
+    """How many units of the party's audience each rule blocks, in the order of ``RULES``.
+
+    A unit counts once, under the first rule that blocks it; with a window of arrival, on the day
+    on which it gets furthest through the rules.
+    """
+    order = {code: number for number, (code, _) in enumerate(RULES)}
+    asked = ranges(world.problem, party)
+    around = world.moved({party.id: history(party, asked[0][0])})
+    counts: dict[str, int] = {}
+    for unit in around.problem.units:
+        if around.site_of(unit).audience is not party.side:
+            continue
+        codes = [first_block(Ask(party, unit, first, end), around) for first, end in asked]
+        blocks = [code for code in codes if code is not None]
+        if len(blocks) == len(codes):
+            code = max(blocks, key=order.__getitem__)
+            counts[code] = counts.get(code, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: order[item[0]]))

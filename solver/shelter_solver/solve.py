@@ -1,0 +1,64 @@
+"""The door: place one party."""
+
+from __future__ import annotations
+
+import time
+
+from shelter_solver.explain import refusal
+from shelter_solver.model import choose
+from shelter_solver.offers import Limits, offers
+from shelter_solver.problem import Problem, ProblemError
+from shelter_solver.result import Answer, Reason, Refusal, Status
+
+
+def place(
+    problem: Problem, party_id: str, *, options: int = 3, limit_s: float = 2.0, seed: int = 0
+) -> Answer:
+    """Find the best places for one party, everybody else staying where they are.
+
+    Parameters
+    ----------
+    problem
+        The network and all parties. An answer for a perpetrator depends on nothing of the victim
+        side but its sites: see ``Problem.seen_by``.
+    party_id
+        The party to place. Its present stays from its first night on are given up for the answer.
+    options
+        The most options wanted, at least 1. They use different units, and different sites first.
+    limit_s
+        Seconds. When they are over, verified options are still given, as ``FEASIBLE``; changes
+        that were not yet computed are left out of a refusal.
+    seed
+        Same data, same seed: same answer.
+
+    Returns
+    -------
+    Answer
+        ``OPTIMAL`` or ``FEASIBLE`` with options, or ``INFEASIBLE`` with a refusal. ``UNKNOWN``
+        means that ``verify`` contradicted every plan found: nothing is offered then.
+
+    Raises
+    ------
+    ProblemError
+        The problem has no such party.
+    ValueError
+        ``options`` is less than 1.
+    """
+    if options < 1:
+        raise ValueError("options: ask for at least 1")
+    party = next((party for party in problem.parties if party.id == party_id), None)
+    if party is None:
+        raise ProblemError("parties", f"no party {party_id!r}")
+    limits = Limits(deadline=time.monotonic() + limit_s, seed=seed)
+    seen = problem.seen_by(party.side)
+    found = offers(seen, party, options, limits)
+    if found.options:
+        return Answer(found.status, found.options)
+    if found.status is Status.INFEASIBLE:
+        return Answer(Status.INFEASIBLE, refusal=refusal(seen, party, limits))
+    return Answer(Status.UNKNOWN, refusal=Refusal((Reason("unverified"),), ()))
+
+
+def warm_up() -> None:
+    """Load and start the solver once (about half a second), so that the first request is fast."""
+    choose([0, 1], limit_s=1.0, seed=0)

@@ -1,0 +1,113 @@
+"""Who is where: an index over a problem, asked by the rules and the goals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shelter_solver.problem import Party, Problem, Site, Stay, Unit, Zoning, distance_m
+
+#: metres in a degree of latitude, rounded down: a cheap lower bound of any distance
+_METRES_PER_DEGREE = 111_000.0
+
+
+class World:
+    """A problem and the stays of its parties. ``moved`` gives a copy with other stays.
+
+    The copies share what does not depend on stays (distances, zoning, separations), so trying a
+    move costs microseconds.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.sites = {site.id: site for site in problem.sites}
+        self.units = {unit.id: unit for unit in problem.units}
+        self.parties = {party.id: party for party in problem.parties}
+        self.stays_of: dict[str, tuple[Stay, ...]] = {}
+        self.stays_in: dict[str, list[tuple[Party, Stay]]] = {}
+        self._distances: dict[tuple[str, str], float] = {}
+        self._apart: dict[str, tuple[tuple[str, float, bool], ...]] = {}
+        self._zoned: list[frozenset[str]] = []
+        self._settle({party.id: party.present for party in problem.parties})
+
+    def _settle(self, stays: Mapping[str, tuple[Stay, ...]]) -> None:
+        self.stays_of = dict(stays)
+        self.stays_in = {}
+        for party_id, own in self.stays_of.items():
+            for stay in own:
+                self.stays_in.setdefault(stay.unit, []).append((self.parties[party_id], stay))
+
+    def moved(self, stays: Mapping[str, tuple[Stay, ...]]) -> World:
+        """The same world, in which these parties have exactly these stays (history included)."""
+        copy = object.__new__(World)
+        copy.__dict__.update(self.__dict__)
+        copy._settle({**self.stays_of, **stays})
+        return copy
+
+    def site_of(self, unit: Unit) -> Site:
+        return self.sites[unit.site]
+
+    def distance(self, a: Site, b: Site) -> float:
+        """Metres between two sites."""
+        key = (a.id, b.id) if a.id < b.id else (b.id, a.id)
+        if key not in self._distances:
+            self._distances[key] = distance_m(a.point, b.point)
+        return self._distances[key]
+
+    def apart(self, party_id: str) -> tuple[tuple[str, float, bool], ...]:
+        """(other party, metres, shared places count) for everybody this party is kept from."""
+        if party_id not in self._apart:
+            found: dict[tuple[str, float, bool], None] = {}
+            for rule in self.problem.separations:
+                others: frozenset[str] = frozenset()
+                if party_id in rule.a:
+                    others |= rule.b
+                if party_id in rule.b:
+                    others |= rule.a
+                for other in sorted(others - {party_id}):
+                    found[other, rule.min_distance_m, rule.shared_places] = None
+            self._apart[party_id] = tuple(found)
+        return self._apart[party_id]
+
+    @property
+    def zoned(self) -> frozenset[str]:
+        """Sites that lie inside the zone of a site of the other audience."""
+        if not self._zoned:
+            self._zoned.append(frozenset(_zoned(self.problem.sites, self.problem.zoning)))
+        return self._zoned[0]
+
+
+def _zoned(sites: Iterable[Site], zoning: Zoning) -> set[str]:
+    listed = [(site, _contacts(site, zoning)) for site in sites]
+    found: set[str] = set()
+    reach = zoning.min_distance_m / _METRES_PER_DEGREE
+    for number, (site, contacts) in enumerate(listed):
+        for other, others_contacts in listed[:number]:
+            if other.audience is site.audience:
+                continue
+            near = (
+                abs(site.point.lat - other.point.lat) <= reach
+                and distance_m(site.point, other.point) < zoning.min_distance_m
+            )
+            if near or not contacts.isdisjoint(others_contacts):
+                found |= {site.id, other.id}
+    return found
+
+
+def _contacts(site: Site, zoning: Zoning) -> frozenset[str]:
+    return frozenset(
+        place for place in site.places if place.partition(":")[0] in zoning.place_kinds
+    )
+
+
+def history(party: Party, first_night: int) -> tuple[Stay, ...]:
+    """What remains of ``party.present`` when the party gets new stays from ``first_night`` on.
+
+    Nights before tonight (night 0), and nights before both the request and the new stays, have
+    been slept or stay promised; every later present night is given up.
+    """
+    cut = max(0, min(first_night, party.first_night))
+    return tuple(
+        Stay(stay.unit, stay.first_night, min(stay.end_night, cut))
+        for stay in party.present
+        if stay.first_night < cut
+    )

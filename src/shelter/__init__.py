@@ -1,0 +1,1 @@
+"""Shelter: emergency places for victims and perpetrators of intrafamily violence."""

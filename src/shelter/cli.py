@@ -1,0 +1,265 @@
+"""``shelter``: everything that an administrator does at a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlmodel import Session
+
+from shelter import i18n, logs, networks, settings
+from shelter.db.keys import KeyProblem, load_keyring
+from shelter.db.migrate import is_current, upgrade
+from shelter.db.session import Database
+from shelter.db.tables import NetworkRow
+from shelter.domain.clock import SystemClock
+from shelter.domain.errors import Invalid, ShelterError
+from shelter.domain.network_file import NetworkFileError, parse_network, read_text
+from shelter.domain.sample_file import parse_sample
+from shelter.domain.sides import SYSTEM, Role, Side
+from shelter.services import audit, demo
+from shelter.services.access import create_user
+from shelter.services.context import Shelter
+from shelter.services.networks import load_network
+
+DEMO_PASSWORD = "une-nuit-au-calme"  # noqa: S105  (shown on the sign-in page of a demo)
+
+
+def open_system(config: settings.Settings) -> Shelter:
+    """Connect the parts. On the embedded database missing keys are made on the spot."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    return Shelter(
+        settings=config,
+        database=Database(config.database_url),
+        keyring=load_keyring(config.key_file, create=config.embedded),
+        clock=SystemClock(),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        config = settings.load()
+        logs.configure(config.log_level)
+        result: int = options.work(config, options)
+        return result
+    except (NetworkFileError, KeyProblem, settings.SettingsError, OSError) as error:
+        print(error, file=sys.stderr)
+    except Invalid as error:
+        for problem in error.problems:
+            print(f"{problem.field}: {problem.code} {dict(problem.params)}", file=sys.stderr)
+    except ShelterError as error:
+        print(i18n.text("en", f"error.{error.code}", **error.params), file=sys.stderr)
+        print(i18n.text("en", f"error.{error.code}.do", **error.params), file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="shelter", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, work: object) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(work=work)
+        return sub
+
+    command("migrate", "bring the database to the present schema", _migrate)
+    network = commands.add_parser("network", help="the network that this installation serves")
+    network_commands = network.add_subparsers(required=True, metavar="COMMAND")
+    load = network_commands.add_parser("load", help="load a network file, or a bundled name")
+    load.add_argument("file", help=f"a TOML file, or one of: {', '.join(networks.BUNDLED)}")
+    load.set_defaults(work=_network_load)
+    sample = network_commands.add_parser(
+        "sample", help="fill an empty network with fictitious sites and users"
+    )
+    sample.add_argument("file", help="a sample file, or the bundled secova.sample")
+    sample.set_defaults(work=_network_sample)
+
+    keys = commands.add_parser("keys", help="encryption keys")
+    keys_commands = keys.add_subparsers(required=True, metavar="COMMAND")
+    create = keys_commands.add_parser("create", help="make a key file where there is none")
+    create.set_defaults(work=_keys_create)
+
+    user = commands.add_parser("user", help="accounts")
+    user_commands = user.add_subparsers(required=True, metavar="COMMAND")
+    add = user_commands.add_parser("add", help="add an account; asks for its password")
+    add.add_argument("login")
+    add.add_argument("name")
+    add.add_argument("--role", required=True, choices=[role.value for role in Role])
+    add.add_argument("--side", choices=[side.value for side in Side])
+    add.add_argument("--service")
+    add.add_argument("--phone")
+    add.add_argument("--language", default="fr")
+    add.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input"
+    )
+    add.set_defaults(work=_user_add)
+
+    chain = commands.add_parser("audit", help="the audit log")
+    chain_commands = chain.add_subparsers(required=True, metavar="COMMAND")
+    verify = chain_commands.add_parser("verify", help="find any edit, deletion or reordering")
+    verify.add_argument("--head", help="a head noted earlier; finds a cut-off end too")
+    verify.set_defaults(work=_audit_verify)
+
+    serve = command("serve", "serve the pages and the API", _serve)
+    demo_server = command(
+        "run-demo", "SECOVA with fictitious sites and users, worker inside", _run_demo
+    )
+    for each in (serve, demo_server):
+        each.add_argument("--host", default="127.0.0.1")
+        each.add_argument("--port", type=int, default=8000)
+    command("worker", "deliver messages and watch the clock", _worker)
+    return parser
+
+
+def _migrate(config: settings.Settings, _options: argparse.Namespace) -> int:
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(config.database_url)
+    upgrade(database)
+    database.dispose()
+    print("the database is up to date")
+    return 0
+
+
+def _text_of(name: str) -> str:
+    return networks.bundled(name) if name in networks.BUNDLED else read_text(Path(name))
+
+
+def _network_load(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    text = _text_of(options.file)
+    network = system.run(SYSTEM, lambda tx: load_network(tx, text, name=options.file))
+    print(f"{network.name}: {len(network.communes)} communes, {len(network.services)} services")
+    return 0
+
+
+def _network_sample(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    _fill(system, options.file)
+    print(f"fictitious sites and users are loaded; every password is: {DEMO_PASSWORD}")
+    return 0
+
+
+def _fill(system: Shelter, name: str) -> None:
+    text = _text_of(name)
+    system.run(
+        SYSTEM,
+        lambda tx: demo.load_sample(tx, parse_sample(text, tx.network, name=name), DEMO_PASSWORD),
+    )
+
+
+def _keys_create(config: settings.Settings, _options: argparse.Namespace) -> int:
+    if config.key_file.exists():
+        print(f"{config.key_file} is there already and stays as it is")
+        return 0
+    load_keyring(config.key_file, create=True)
+    print(f"made {config.key_file}; keep a copy of it apart from the database's backups")
+    return 0
+
+
+def _user_add(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    if options.password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = getpass.getpass("password: ")
+    system.run(
+        SYSTEM,
+        lambda tx: create_user(
+            tx,
+            login=options.login,
+            name=options.name,
+            password=password,
+            role=Role(options.role),
+            side=Side(options.side) if options.side else None,
+            service=options.service,
+            phone=options.phone,
+            language=options.language,
+        ),
+    )
+    print(f"added {options.login}")
+    return 0
+
+
+def _audit_verify(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    report = system.database.run(
+        lambda session: audit.verify_chain(session, expected_head=options.head), read_only=True
+    )
+    if report.broken_at is not None:
+        print(f"broken at entry {report.broken_at}", file=sys.stderr)
+        return 1
+    print(f"{report.entries} entries, unbroken; head {report.head}")
+    return 0
+
+
+def _serve(config: settings.Settings, options: argparse.Namespace) -> int:
+    import uvicorn
+
+    if config.embedded:
+        upgrade(open_system(config).database)
+    elif not is_current(Database(config.database_url)):
+        print("the database has another schema; run: shelter migrate", file=sys.stderr)
+        return 1
+    uvicorn.run(
+        "shelter_api.app:create_app",
+        factory=True,
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return 0
+
+
+def _run_demo(config: settings.Settings, options: argparse.Namespace) -> int:
+    os.environ.setdefault("SHELTER_PUBLIC_URL", f"http://{options.host}:{options.port}")
+    os.environ.setdefault("SHELTER_WORKER_INSIDE", "1")
+    os.environ.setdefault("SHELTER_DEMO", "1")
+    config = settings.load()
+    system = open_system(config)
+    upgrade(system.database)
+    first = system.database.run(_is_empty, read_only=True)
+    if first:
+        system.run(SYSTEM, lambda tx: load_network(tx, networks.bundled("secova"), name="secova"))
+        _fill(system, "secova.sample")
+    system.database.dispose()
+    sample = parse_sample(
+        networks.bundled("secova.sample"),
+        parse_network(networks.bundled("secova")),
+        name="secova.sample",
+    )
+    print(f"\nShelter, with fictitious sites and people, on {config.public_url}\n")
+    print(f"  Sign in as one of these, with the password: {DEMO_PASSWORD}")
+    for user in sample.users:
+        print(f"    {user.login:26} {user.name}")
+    print("\n  SMS arrive on the page /inbox. Stop with Ctrl-C.\n", flush=True)
+    return _serve(config, options)
+
+
+def _is_empty(session: Session) -> bool:
+    return session.get(NetworkRow, 1) is None
+
+
+def _worker(config: settings.Settings, _options: argparse.Namespace) -> int:
+    from shelter.jobs.ticker import Ticker
+    from shelter.services.gateways import gateway_of
+
+    system = open_system(config)
+    ticker = Ticker(system, gateway_of(system))
+    ticker.start()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    ticker.stop()
+    return 0

@@ -1,0 +1,1 @@
+"""Rows: tables, transactions, what each side may read, keys, migrations."""

@@ -1,0 +1,4 @@
+"""The language of the field: values, allowed moves, errors.
+
+Standard library, and the data types of the solver, only.
+"""

@@ -1,0 +1,115 @@
+"""The worker: which job runs how often, in one leader at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from shelter import logs
+from shelter.domain.errors import Conflict
+from shelter.domain.sides import SYSTEM
+from shelter.messaging.gateway import Gateway
+from shelter.services import idempotency, watch
+from shelter.services.context import Shelter
+from shelter.services.outbox import deliver
+
+_LEADER_LOCK = 7234987235
+log = logs.get("jobs")
+
+
+class Leadership:
+    """Who ticks. On PostgreSQL a session-level advisory lock: it ends with its connection.
+
+    SQLite has one machine and needs no leader: every job may run twice and does its work once.
+    """
+
+    def __init__(self, system: Shelter) -> None:
+        self._engine = system.database.engine
+        self._alone = system.database.is_sqlite
+        self._connection: sa.Connection | None = None
+        self._lock = threading.Lock()
+
+    def held(self) -> bool:
+        if self._alone:
+            return True
+        with self._lock:
+            try:
+                if self._connection is None:
+                    connection = self._engine.connect().execution_options(
+                        isolation_level="AUTOCOMMIT"
+                    )
+                    if connection.scalar(sa.text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})")):
+                        self._connection = connection
+                    else:
+                        connection.close()
+                else:
+                    self._connection.execute(sa.text("SELECT 1"))
+            except sa.exc.DBAPIError:
+                if self._connection is not None:
+                    self._connection.invalidate()
+                    self._connection.close()
+                self._connection = None
+            return self._connection is not None
+
+    def give_up(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
+
+
+class Ticker:
+    """Runs the jobs until it is stopped."""
+
+    def __init__(self, system: Shelter, gateway: Gateway) -> None:
+        self._system = system
+        self._leadership = Leadership(system)
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+        in_one = system.run
+        jobs: tuple[tuple[str, float, Callable[[], Any]], ...] = (
+            ("deliver", 1, lambda: deliver(system, gateway, self._owner)),
+            ("release_expired_holds", 5, lambda: watch.release_expired_holds(system)),
+            ("watch_separations", 20, lambda: in_one(SYSTEM, watch.watch_separations)),
+            ("missed_arrivals", 60, lambda: in_one(SYSTEM, watch.notice_missed_arrivals)),
+            ("endings", 300, lambda: in_one(SYSTEM, watch.announce_endings)),
+            ("stale", 300, lambda: in_one(SYSTEM, watch.chase_stale_availability)),
+            ("forget_keys", 3600, lambda: in_one(SYSTEM, idempotency.forget_old)),
+        )
+        for name, seconds, work in jobs:
+            self._scheduler.add_job(
+                self._guarded(name, work),
+                "interval",
+                seconds=seconds,
+                id=name,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the jobs that run, then stop."""
+        self._scheduler.shutdown(wait=True)
+        self._leadership.give_up()
+
+    def _guarded(self, name: str, work: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                if self._leadership.held():
+                    work()
+            except Conflict:
+                pass  # no network is loaded yet
+            except Exception as error:  # a job that fails is tried again at its next tick
+                log.error("job.failed", job=name, error=logs.error_name(error))
+
+        return run

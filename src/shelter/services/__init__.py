@@ -1,0 +1,1 @@
+"""Use cases. Each works inside one transaction (``Tx``) and never commits."""

@@ -1,0 +1,78 @@
+"""Loading a sample set of sites and users: fictitious, and only into an empty network."""
+
+from __future__ import annotations
+
+from sqlmodel import select
+
+from shelter.db.tables import ServiceRow, Site, User
+from shelter.domain.errors import Conflict
+from shelter.domain.sample_file import Sample
+from shelter.services.access import hash_password
+from shelter.services.context import Tx
+from shelter.services.sites import SiteInput, UnitInput, add_site, add_unit
+
+
+def load_sample(tx: Tx, sample: Sample, password: str) -> None:
+    """Fill an empty network. Raises Conflict where there already is a site or a user.
+
+    All sample users share ``password``.
+    """
+    for table in (Site, User):
+        if tx.session.exec(select(table.id).limit(1)).first() is not None:
+            raise Conflict("not_empty")
+    for service, phone in sample.duty_phones.items():
+        tx.session.add(ServiceRow(key=service, duty_phone=phone, updated_at=tx.now))
+    hashed = hash_password(password)
+    for user in sample.users:
+        tx.session.add(
+            User(
+                login=user.login,
+                name=user.name,
+                password_hash=hashed,
+                role=user.role,
+                side=user.side,
+                service=user.service,
+                phone=user.phone,
+                language=user.language,
+                created_at=tx.now,
+            )
+        )
+    for site in sample.sites:
+        row = add_site(
+            tx,
+            SiteInput(
+                name=site.name,
+                commune=site.commune,
+                address=site.address,
+                lat=site.point.lat,
+                lon=site.point.lon,
+                places=tuple(sorted(site.places)),
+                contact_phone=site.contact_phone,
+                contact_language=site.contact_language,
+                description=site.description or "",
+            ),
+            side=site.audience,
+            service=site.service,
+        )
+        for unit in site.units:
+            add_unit(
+                tx,
+                row.id,
+                UnitInput(
+                    label=unit.label,
+                    beds=unit.beds,
+                    cots=unit.cots,
+                    sharing=unit.sharing,
+                    admits=unit.admits,
+                    step_free=unit.step_free,
+                    pets=unit.pets,
+                    quiet=unit.quiet,
+                    supervision=unit.supervision,
+                    intake_from=unit.intake_from,
+                    intake_until=unit.intake_until,
+                    cleaning_nights=unit.cleaning_nights,
+                    max_stay_nights=unit.max_stay_nights,
+                    renewals=unit.renewals,
+                ),
+            )
+    tx.record("sample.load", "network", sites=len(sample.sites), users=len(sample.users))

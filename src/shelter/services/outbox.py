@@ -1,0 +1,262 @@
+"""Messages: promised in the transaction of the fact, handed over by the worker, never twice.
+
+pending ─claim▶ leased ─▶ accepted ─▶ sent ─▶ delivered
+   ▲               ├─▶ failed            └─▶ undelivered
+   │ known unsent  └─▶ uncertain ─ask the provider▶ accepted, or pending again
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from shelter import i18n
+from shelter.db.tables import Message
+from shelter.domain.codes import random_code
+from shelter.domain.messages import MessageState, supersedes, text_problems
+from shelter.domain.network import Defaults
+from shelter.domain.sides import SYSTEM, Side
+from shelter.messaging.gateway import Gateway, OutcomeUnknown, Receipt, Refused, TryLater
+from shelter.services.context import Shelter, Tx
+
+LEASE = timedelta(seconds=60)
+#: a message that nobody could hand over for so long would only confuse when it arrived
+USEFUL_FOR = timedelta(hours=6)
+USEFUL_WHEN_CALM = timedelta(hours=24)
+BATCH = 20
+MAX_ATTEMPTS = 40
+
+_S = MessageState
+
+
+def queue(
+    tx: Tx,
+    template: str,
+    *,
+    to: str,
+    language: str,
+    reference: str,
+    side: Side,
+    service: str | None,
+    request_id: UUID | None = None,
+    alert_id: UUID | None = None,
+    unit_id: UUID | None = None,
+    urgent: bool = True,
+    occasion: str | None = None,
+) -> Message:
+    """Promise an SMS. Raises ValueError when its text says what a phone may never show."""
+    code = random_code(5)
+    body = i18n.text(language, template, ref=reference, code=code)
+    if problems := text_problems(body):
+        raise ValueError(f"{template} in {language}: {'; '.join(problems)}")
+    due = tx.now if urgent else after_quiet_hours(tx.now, tx.network.defaults, tx)
+    message = Message(
+        side=side,
+        code=code,
+        to_phone=to,
+        service=service,
+        body=body,
+        state=_S.PENDING,
+        urgent=urgent,
+        request_id=request_id,
+        alert_id=alert_id,
+        unit_id=unit_id,
+        created_at=tx.now,
+        due_at=due,
+        expires_at=due + (USEFUL_FOR if urgent else USEFUL_WHEN_CALM),
+        changed_at=tx.now,
+        occasion=occasion,
+    )
+    tx.session.add(message)
+    return message
+
+
+def after_quiet_hours(now: datetime, defaults: Defaults, tx: Tx) -> datetime:
+    """``now``, or the end of the quiet hours that it lies in (local time, across midnight)."""
+    local = now.astimezone(tx.network.timezone)
+    start, end = defaults.quiet_from, defaults.quiet_until
+    at = local.time().replace(tzinfo=None)
+    quiet = start <= at < end if start <= end else (at >= start or at < end)
+    if not quiet:
+        return now
+    day = local.date() if at < end else local.date() + timedelta(days=1)
+    return datetime.combine(day, time(end.hour, end.minute), tx.network.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one round did."""
+
+    handed_over: int = 0
+    reconciled: int = 0
+    expired: int = 0
+
+
+def deliver(system: Shelter, gateway: Gateway, owner: str) -> Delivery:
+    """One round: lease what is due, hand it over, note what happened; then ask about the uncertain.
+
+    No transaction or connection is held while the provider is spoken to. A process that dies in
+    between leaves a lease that runs out, and its message is asked about before it is sent again.
+    """
+    system.run(SYSTEM, _leases_that_ran_out)
+    expired = system.run(SYSTEM, _expire)
+    reconciled = _reconcile(system, gateway)
+    handed_over = 0
+    for message in system.run(SYSTEM, lambda tx: _claim(tx, owner)):
+        _hand_over(system, gateway, owner, message)
+        handed_over += 1
+    return Delivery(handed_over, reconciled, expired)
+
+
+def _claim(tx: Tx, owner: str) -> Sequence[Message]:
+    due: Sequence[Message] = tx.session.exec(
+        select(Message)
+        .where(col(Message.state) == _S.PENDING, col(Message.due_at) <= tx.now)
+        .order_by(col(Message.urgent).desc(), col(Message.due_at))
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for message in due:
+        message.state, message.lease_owner = _S.LEASED, owner
+        message.lease_until, message.changed_at = tx.now + LEASE, tx.now
+        message.attempts += 1
+        tx.session.add(message)
+    return due
+
+
+def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) -> None:
+    state, provider_id, error_code, wait = _S.UNCERTAIN, None, None, None
+    try:
+        receipt = gateway.send(message.to_phone, message.body, message.code)
+        state, provider_id = receipt.state, receipt.provider_id
+        error_code = receipt.error_code
+    except TryLater as later:
+        state, wait = _S.PENDING, later.retry_after_s
+    except Refused as refused:
+        state, error_code = _S.FAILED, refused.error_code
+    except OutcomeUnknown:
+        pass
+
+    def note(tx: Tx) -> None:
+        row = tx.session.get(Message, message.id, with_for_update=True)
+        if row is None or row.state is not _S.LEASED or row.lease_owner != owner:
+            return  # the lease ran out meanwhile: whoever took it over decides
+        if state is _S.PENDING:
+            pause = wait if wait is not None else _pause(row.attempts)
+            row.due_at = tx.now + timedelta(seconds=pause)
+            if row.attempts >= MAX_ATTEMPTS:
+                row.state, row.error_code = _S.FAILED, "attempts"
+            else:
+                row.state = _S.PENDING
+        else:
+            row.state, row.provider_id, row.error_code = state, provider_id, error_code
+        row.lease_owner = row.lease_until = None
+        row.changed_at = tx.now
+        tx.session.add(row)
+
+    system.run(SYSTEM, note)
+
+
+def _pause(attempts: int) -> float:
+    """Seconds before the next attempt: doubling from 2 s to 5 min, with jitter."""
+    return float(min(300, 2 ** min(attempts, 9)) * random.uniform(0.75, 1.25))  # noqa: S311
+
+
+def _leases_that_ran_out(tx: Tx) -> None:
+    for message in tx.session.exec(
+        select(Message)
+        .where(col(Message.state) == _S.LEASED, col(Message.lease_until) < tx.now)
+        .with_for_update(skip_locked=True)
+    ):
+        message.state, message.changed_at = _S.UNCERTAIN, tx.now
+        message.lease_owner = message.lease_until = None
+        tx.session.add(message)
+
+
+def _expire(tx: Tx) -> int:
+    from shelter.domain.alerts import AlertKind
+    from shelter.services.alerts import raise_alert
+
+    late = tx.session.exec(
+        select(Message)
+        .where(col(Message.state) == _S.PENDING, col(Message.expires_at) <= tx.now)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for message in late:
+        message.state, message.changed_at = _S.EXPIRED, tx.now
+        tx.session.add(message)
+        if message.alert_id is None:  # an alert stands on the screens whether its SMS went or not
+            raise_alert(
+                tx,
+                AlertKind.MESSAGE_FAILED,
+                message.service or tx.network.coordinator,
+                side=message.side,
+                occasion=f"message:{message.id}",
+            )
+    return len(late)
+
+
+def _reconcile(system: Shelter, gateway: Gateway) -> int:
+    """Ask the provider about every message of unknown outcome that has had time to settle."""
+    settled = timedelta(seconds=gateway.settles_after_s)
+
+    def waiting(tx: Tx) -> Sequence[Message]:
+        return tx.session.exec(
+            select(Message)
+            .where(col(Message.state) == _S.UNCERTAIN, col(Message.changed_at) <= tx.now - settled)
+            .limit(BATCH)
+        ).all()
+
+    count = 0
+    for message in system.run(SYSTEM, waiting, read_only=True):
+        try:
+            receipt = gateway.find(message.to_phone, message.code, message.created_at)
+        except (TryLater, OutcomeUnknown, Refused):
+            continue  # still unknown: ask again next time
+        system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m.id, r))  # type: ignore[misc]
+        count += 1
+    return count
+
+
+def _settle(tx: Tx, message_id: UUID, receipt: Receipt | None) -> None:
+    row = tx.session.get(Message, message_id, with_for_update=True)
+    if row is None or row.state is not _S.UNCERTAIN:
+        return
+    if receipt is None:
+        row.state, row.due_at = _S.PENDING, tx.now
+    else:
+        row.state, row.provider_id = receipt.state, receipt.provider_id
+        row.error_code = receipt.error_code
+    row.changed_at = tx.now
+    tx.session.add(row)
+
+
+def status_report(tx: Tx, provider_id: str, state: MessageState, error_code: str | None) -> bool:
+    """What the provider reports later. A report never brings a message back; False if unknown."""
+    row = tx.session.exec(
+        select(Message).where(col(Message.provider_id) == provider_id).with_for_update()
+    ).first()
+    if row is None:
+        return False
+    if supersedes(state, row.state):
+        row.state, row.error_code, row.changed_at = state, error_code, tx.now
+        tx.session.add(row)
+    return True
+
+
+def list_messages(tx: Tx, limit: int = 100) -> Sequence[Message]:
+    """What was sent about the actor's sides and service, newest first."""
+    from shelter.domain.sides import Role
+
+    query = tx.rows.select(Message)
+    if tx.actor.role is not Role.COORDINATOR:
+        query = query.where(col(Message.service) == tx.actor.service)
+    result: Sequence[Message] = tx.session.exec(
+        query.order_by(col(Message.created_at).desc()).limit(limit)
+    ).all()
+    return result

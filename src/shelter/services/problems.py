@@ -1,0 +1,223 @@
+"""Rows into a ``Problem``: what may be considered, for the side that will read the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from shelter.db.rows import Rows
+from shelter.db.tables import Block, PlacementRow, Request, SeparationRow, Site, StayRow, Unit
+from shelter.domain.availability import BlockReason
+from shelter.domain.household import Person
+from shelter.domain.sides import Side
+from shelter.services.context import Tx
+from shelter.services.sites import solver_site
+from shelter_solver import problem as model
+
+UNTIL_FURTHER_NOTICE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A problem, and the rows that its identifiers stand for."""
+
+    problem: model.Problem
+    sites: Mapping[str, Site]
+    units: Mapping[str, Unit]
+    blocks: Mapping[str, Sequence[Block]]
+
+    def night(self, day: date) -> int:
+        return (day - self.problem.start).days
+
+    def day(self, night: int) -> date:
+        return self.problem.start + timedelta(days=night)
+
+
+def situation(
+    tx: Tx,
+    side: Side,
+    *,
+    asking: Request | None = None,
+    renewing: bool = False,
+    only_units: Sequence[UUID] | None = None,
+) -> Situation:
+    """The problem as ``side`` may know it, from tonight to the network's horizon.
+
+    ``asking`` joins as a party without a present stay. With ``renewing`` a stay may last as long
+    as its unit's renewals permit. ``only_units`` keeps to some units (a check needs no others).
+    """
+    rows = Rows.that_may_decide_for(tx.session, side)
+    network = tx.network
+    start = tx.tonight
+    horizon = network.defaults.horizon_nights
+    placements = rows.live_placements()
+    stays: dict[UUID, list[StayRow]] = {}
+    for stay in rows.stays([placement.id for placement in placements]):
+        stays.setdefault(stay.placement_id, []).append(stay)
+    inhabited = {stay.unit_id for each in stays.values() for stay in each}
+    every_site = rows.sites()
+    units = rows.units([site.id for site in every_site])
+    # a site that waits for its opening counts only where somebody still lives in it
+    lived_in = {unit.site_id for unit in units if unit.id in inhabited}
+    sites = {s.id: s for s in every_site if s.opened_at is not None or s.id in lived_in}
+    units = [unit for unit in units if unit.site_id in sites]
+    requests = {r.id: r for r in rows.requests([p.request_id for p in placements])}
+    if asking is not None:
+        requests[asking.id] = asking
+        placements = [p for p in placements if p.request_id != asking.id]
+    if only_units is not None:
+        # the other units keep their sites: separations are about where people are
+        units = [unit for unit in units if unit.id in inhabited.union(only_units)]
+    blocks: dict[str, list[Block]] = {}
+    for block in rows.blocks(
+        [unit.id for unit in units], start, start + timedelta(days=2 * horizon)
+    ):
+        blocks.setdefault(str(block.unit_id), []).append(block)
+    parties = [
+        _housed(tx, requests[p.request_id], p, stays.get(p.id, []), start)
+        for p in placements
+        if p.request_id in requests
+    ]
+    if asking is not None:
+        parties.append(_asking(tx, asking, start))
+    involved = [requests[UUID(party.id)] for party in parties]
+    problem = model.Problem(
+        start=start,
+        horizon=horizon,
+        sites=tuple(solver_site(tx, site) for site in sites.values()),
+        units=tuple(
+            _unit(u, blocks.get(str(u.id), ()), start, renewing, sites[u.site_id].opened_at is None)
+            for u in units
+        ),
+        parties=tuple(parties),
+        separations=_separations(
+            involved, rows.separations([r.id for r in involved]), network.defaults.separation_m
+        ),
+        zoning=network.zoning,
+    )
+    return Situation(
+        problem,
+        {str(site.id): site for site in sites.values()},
+        {str(unit.id): unit for unit in units},
+        blocks,
+    )
+
+
+def _unit(
+    unit: Unit, blocks: Sequence[Block], start: date, renewing: bool, waiting: bool
+) -> model.Unit:
+    def ranges(kept_back: bool) -> tuple[model.Nights, ...]:
+        return tuple(
+            model.Nights(
+                (block.first_night - start).days,
+                UNTIL_FURTHER_NOTICE if block.end_night is None else (block.end_night - start).days,
+            )
+            for block in blocks
+            if (block.reason is BlockReason.KEPT_BACK) == kept_back
+        )
+
+    longest = unit.max_stay_nights
+    if longest is not None and renewing:
+        longest *= 1 + unit.renewals
+    return model.Unit(
+        id=str(unit.id),
+        site=str(unit.site_id),
+        beds=unit.beds,
+        cots=unit.cots,
+        sharing=unit.sharing,
+        admits=frozenset(Person(kind) for kind in unit.admits),
+        step_free=unit.step_free,
+        pets=unit.pets,
+        quiet=unit.quiet,
+        supervision=unit.supervision,
+        intake_from=unit.intake_from,
+        intake_until=unit.intake_until,
+        cleaning_nights=unit.cleaning_nights,
+        max_stay_nights=longest,
+        closed=(model.Nights(0, UNTIL_FURTHER_NOTICE),) if waiting else ranges(kept_back=False),
+        kept_back=ranges(kept_back=True),
+    )
+
+
+def _asking(tx: Tx, request: Request, start: date) -> model.Party:
+    return _party(tx, request, (request.first_night - start).days, request.nights, ())
+
+
+def _housed(
+    tx: Tx, request: Request, placement: PlacementRow, stays: Sequence[StayRow], start: date
+) -> model.Party:
+    present = tuple(
+        model.Stay(
+            str(stay.unit_id), (stay.first_night - start).days, (stay.end_night - start).days
+        )
+        for stay in stays
+    )
+    return _party(
+        tx,
+        request,
+        (placement.first_night - start).days,
+        (placement.end_night - placement.first_night).days,
+        present,
+    )
+
+
+def _party(
+    tx: Tx,
+    request: Request,
+    first_night: int,
+    nights: int,
+    present: tuple[model.Stay, ...],
+) -> model.Party:
+    private = json.loads(tx.keyring.decrypt("request", request.id, "places", request.places))
+    return model.Party(
+        id=str(request.id),
+        side=request.side,
+        people={Person(kind): count for kind, count in request.household.items()},
+        first_night=first_night,
+        nights=nights,
+        arrival_hour=None if present else request.arrival_hour,
+        urgency=request.urgency,
+        step_free=request.step_free,
+        pets=request.pets,
+        quiet=request.quiet,
+        min_supervision=request.min_supervision,
+        excluded_communes=frozenset(request.avoid_communes),
+        excluded_sites=frozenset(request.avoid_sites),
+        danger_zones=tuple(
+            model.Zone(model.Point(zone["lat"], zone["lon"]), zone["radius_m"])
+            for zone in private["zones"]
+        ),
+        preferred_communes=frozenset(request.prefer_communes),
+        preferred_points=tuple(model.Point(near["lat"], near["lon"]) for near in private["near"]),
+        present=present,
+        move_agreement=model.Agreement(request.move_agreement),
+        may_use_two_units=request.may_use_two_units,
+        may_change_unit=request.may_change_unit,
+    )
+
+
+def _separations(
+    requests: Sequence[Request], stated: Sequence[SeparationRow], default_m: float
+) -> tuple[model.Separation, ...]:
+    """Stated separations, and the one that every case with two sides has by itself."""
+    by_case: dict[str, list[Request]] = {}
+    for request in requests:
+        if request.case_hash is not None:
+            by_case.setdefault(request.case_hash, []).append(request)
+    found: list[model.Separation] = []
+    for members in by_case.values():
+        sides = {side: frozenset(str(r.id) for r in members if r.side is side) for side in Side}
+        if all(sides.values()):
+            found.append(model.Separation(sides[Side.VICTIMS], sides[Side.PERPETRATORS], default_m))
+    for row in stated:
+        others = frozenset(
+            str(r.id) for r in by_case.get(row.other_case_hash, ()) if r.id != row.request_id
+        )
+        if others:
+            found.append(
+                model.Separation(frozenset({str(row.request_id)}), others, row.min_distance_m)
+            )
+    return tuple(found)

@@ -1,0 +1,358 @@
+"""Sites and units: what there is, where (encrypted), and for whom."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from shelter.db.rows import Rows
+from shelter.db.tables import Site, Unit
+from shelter.domain.availability import Sharing
+from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
+from shelter.domain.household import EVERYONE, Person
+from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side
+from shelter.services.context import Tx, found
+from shelter_solver import problem as model
+from shelter_solver.verify import zoning_conflicts
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a site is, in all its forms. Stored encrypted, as one."""
+
+    address: str
+    lat: float
+    lon: float
+    #: shared places, ``kind:name``
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInput:
+    name: str
+    commune: str
+    address: str
+    #: None: the commune's centre stands in, and the zoning check is the stricter for it
+    lat: float | None = None
+    lon: float | None = None
+    places: tuple[str, ...] = ()
+    contact_phone: str | None = None
+    contact_language: str = "fr"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitInput:
+    label: str
+    beds: int
+    cots: int = 0
+    sharing: Sharing = Sharing.PRIVATE
+    admits: frozenset[Person] = EVERYONE
+    step_free: bool = False
+    pets: bool = False
+    quiet: bool = False
+    supervision: int = 0
+    intake_from: int = 0
+    intake_until: int = 0
+    cleaning_nights: int = 0
+    max_stay_nights: int | None = None
+    renewals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    site: Site
+    units: tuple[Unit, ...] = field(default=())
+
+
+def add_site(
+    tx: Tx, given: SiteInput, *, side: Side | None = None, service: str | None = None
+) -> Site:
+    """Add a site for the actor's side and service (a coordinator names both).
+
+    On the victim side it opens at once when the zoning rule permits. On the perpetrator side every
+    new site waits for a coordinator, whatever is near: the answer must not depend on victim sites.
+    """
+    side = _side_of(tx.actor, side)
+    service = tx.actor.service if tx.actor.role is Role.COMMUNE_STAFF else service
+    _check_site(tx, given, service)
+    assert service is not None
+    site = Site(
+        side=side,
+        name=given.name.strip(),
+        commune=given.commune,
+        service=service,
+        location=b"",
+        contact_phone=given.contact_phone,
+        contact_language=given.contact_language,
+        description=given.description.strip(),
+        created_at=tx.now,
+    )
+    _place(tx, site, given)
+    tx.session.add(site)
+    tx.session.flush()
+    tx.record("site.add", f"site:{site.id}", side=side, commune=site.commune)
+    if side is Side.VICTIMS or tx.actor.sides == BOTH_SIDES:
+        open_site(tx, site)
+    return site
+
+
+def edit_site(tx: Tx, site_id: UUID, given: SiteInput, version: int) -> Site:
+    """Change a site. Its side never changes here. A moved perpetrator site waits for approval."""
+    site = managed_site(tx, site_id, for_update=True)
+    if site.version != version:
+        raise Stale("stale")
+    _check_site(tx, given, site.service)
+    before = location_of(tx, site)
+    site.name, site.commune = given.name.strip(), given.commune
+    site.contact_phone, site.contact_language = given.contact_phone, given.contact_language
+    site.description = given.description.strip()
+    _place(tx, site, given)
+    site.version += 1
+    tx.session.add(site)
+    tx.record("site.edit", f"site:{site.id}", side=site.side)
+    if location_of(tx, site) != before:
+        site.opened_at = None
+        tx.session.flush()
+        if site.side is Side.VICTIMS or tx.actor.sides == BOTH_SIDES:
+            open_site(tx, site)
+    return site
+
+
+def approve_site(tx: Tx, site_id: UUID) -> Site:
+    """A coordinator opens a site that waits; zoning is explained to them if it is in the way."""
+    site: Site = found(tx.rows.get(Site, site_id, for_update=True), "site")
+    if site.opened_at is None:
+        open_site(tx, site)
+        site.version += 1
+    return site
+
+
+def open_site(tx: Tx, site: Site) -> None:
+    """Let a site be given out. Raises Conflict while it breaks the zoning rule."""
+    site.opened_at = tx.now
+    tx.session.add(site)
+    tx.session.flush()
+    refuse_zoning_conflicts(tx, tx.network.zoning, only=site)
+    tx.record("site.open", f"site:{site.id}", side=site.side)
+
+
+def refuse_zoning_conflicts(tx: Tx, zoning: model.Zoning, *, only: Site | None = None) -> None:
+    """Raise Conflict when an open victim site and an open perpetrator site are too close.
+
+    Which one, and why, is told to two-sided users alone.
+    """
+    everywhere = Rows(tx.session, BOTH_SIDES).sites(opened=True)
+    names = {str(site.id): site.name for site in everywhere}
+    placed = [solver_site(tx, site) for site in everywhere]
+    for first, second, _why in zoning_conflicts(placed, zoning):
+        if only is not None and str(only.id) not in (first, second):
+            continue
+        if tx.actor.sides == BOTH_SIDES:
+            raise Conflict("zoning", first=names[first], second=names[second])
+        raise Conflict("zoning_unexplained")
+
+
+def add_unit(tx: Tx, site_id: UUID, given: UnitInput) -> Unit:
+    site = managed_site(tx, site_id)
+    _check_unit(given)
+    unit = Unit(
+        site_id=site.id,
+        side=site.side,
+        **_unit_columns(given),
+        confirmed_at=tx.now,
+        confirmed_by=tx.actor.user_id,
+    )
+    _save_unit(tx, unit)
+    tx.record("unit.add", f"unit:{unit.id}", side=site.side, label=unit.label)
+    return unit
+
+
+def edit_unit(tx: Tx, unit_id: UUID, given: UnitInput, version: int) -> Unit:
+    unit = managed_unit(tx, unit_id, for_update=True)
+    if unit.version != version:
+        raise Stale("stale")
+    _check_unit(given)
+    for name, value in _unit_columns(given).items():
+        setattr(unit, name, value)
+    unit.version += 1
+    _save_unit(tx, unit)
+    tx.record("unit.edit", f"unit:{unit.id}", side=unit.side, label=unit.label)
+    return unit
+
+
+def list_sites(tx: Tx) -> tuple[SiteView, ...]:
+    """The sites that the actor may see: staff their service's, others all of their sides."""
+    service = tx.actor.service if tx.actor.role is Role.COMMUNE_STAFF else None
+    sites = tx.rows.sites(service=service)
+    units = _units_by_site(tx.rows, [site.id for site in sites])
+    return tuple(SiteView(site, tuple(units.get(site.id, ()))) for site in sites)
+
+
+def site_view(tx: Tx, site_id: UUID) -> SiteView:
+    site: Site = found(tx.rows.get(Site, site_id), "site")
+    if tx.actor.role is Role.COMMUNE_STAFF and site.service != tx.actor.service:
+        found(None, "site")
+    return SiteView(site, tuple(tx.rows.units([site.id])))
+
+
+def managed_site(tx: Tx, site_id: UUID, *, for_update: bool = False) -> Site:
+    """The site, if the actor runs it: its service's staff, or a coordinator."""
+    site: Site = found(tx.rows.get(Site, site_id, for_update=for_update), "site")
+    if tx.actor.role is Role.COORDINATOR:
+        return site
+    if tx.actor.role is not Role.COMMUNE_STAFF:
+        raise NotAllowed("not_allowed")
+    if site.service != tx.actor.service:
+        found(None, "site")
+    return site
+
+
+def managed_unit(tx: Tx, unit_id: UUID, *, for_update: bool = False) -> Unit:
+    unit: Unit = found(tx.rows.get(Unit, unit_id, for_update=for_update), "unit")
+    if unit.retired:
+        found(None, "unit")
+    managed_site(tx, unit.site_id)
+    return unit
+
+
+def location_of(tx: Tx, site: Site) -> Location:
+    """Decrypt where a site is. For calculations, and for the one page that reveals it."""
+    data = json.loads(tx.keyring.decrypt("site", site.id, "location", site.location))
+    return Location(data["address"], data["lat"], data["lon"], tuple(data["places"]))
+
+
+def solver_site(tx: Tx, site: Site) -> model.Site:
+    location = location_of(tx, site)
+    return model.Site(
+        id=str(site.id),
+        audience=site.side,
+        commune=site.commune,
+        point=model.Point(location.lat, location.lon),
+        places=frozenset(location.places),
+    )
+
+
+def _units_by_site(rows: Rows, site_ids: Sequence[UUID]) -> dict[UUID, list[Unit]]:
+    grouped: dict[UUID, list[Unit]] = {}
+    for unit in rows.units(site_ids):
+        grouped.setdefault(unit.site_id, []).append(unit)
+    return grouped
+
+
+def _side_of(actor: Actor, named: Side | None) -> Side:
+    if actor.side is not None:
+        return actor.side
+    if named is None:
+        raise Invalid(FieldProblem("side", "missing"))
+    return named
+
+
+def _place(tx: Tx, site: Site, given: SiteInput) -> None:
+    centre = tx.network.commune(given.commune).centre
+    data = {
+        "address": given.address.strip(),
+        "lat": centre.lat if given.lat is None else given.lat,
+        "lon": centre.lon if given.lon is None else given.lon,
+        "places": sorted(given.places),
+    }
+    site.location = tx.keyring.encrypt("site", site.id, "location", json.dumps(data))
+
+
+def _check_site(tx: Tx, given: SiteInput, service: str | None) -> None:
+    problems: list[FieldProblem] = []
+    if not 1 <= len(given.name.strip()) <= 60:
+        problems.append(FieldProblem("name", "length", (("min", 1), ("max", 60))))
+    if not 3 <= len(given.address.strip()) <= 200:
+        problems.append(FieldProblem("address", "length", (("min", 3), ("max", 200))))
+    if len(given.description) > 300:
+        problems.append(FieldProblem("description", "length", (("min", 0), ("max", 300))))
+    if (given.lat is None) != (given.lon is None):
+        problems.append(FieldProblem("lon", "both_coordinates"))
+    elif given.lat is not None and given.lon is not None:
+        if not 49 <= given.lat <= 52:
+            problems.append(FieldProblem("lat", "range", (("min", 49), ("max", 52))))
+        if not 2 <= given.lon <= 7:
+            problems.append(FieldProblem("lon", "range", (("min", 2), ("max", 7))))
+    if given.contact_phone is not None and not re.fullmatch(
+        r"\+[1-9]\d{6,14}", given.contact_phone
+    ):
+        problems.append(FieldProblem("contact_phone", "phone"))
+    if given.contact_language not in tx.network.languages:
+        problems.append(FieldProblem("contact_language", "unknown_language"))
+    problems.extend(
+        FieldProblem(f"places.{number}", "place")
+        for number, place in enumerate(given.places)
+        if not re.fullmatch(r"(building|entrance|caretaker|service|bus):[^\s:][^:]{0,59}", place)
+    )
+    if len(given.places) > 20:
+        problems.append(FieldProblem("places", "too_many", (("max", 20),)))
+    try:
+        tx.network.commune(given.commune)
+    except KeyError:
+        problems.append(FieldProblem("commune", "unknown_commune"))
+    try:
+        tx.network.service(service or "")
+    except KeyError:
+        problems.append(FieldProblem("service", "unknown_service"))
+    if problems:
+        raise Invalid(*problems)
+
+
+def _check_unit(given: UnitInput) -> None:
+    problems = [
+        FieldProblem(name, "range", (("min", low), ("max", high)))
+        for name, value, low, high in (
+            ("beds", given.beds, 1, 40),
+            ("cots", given.cots, 0, 12),
+            ("supervision", given.supervision, 0, 3),
+            ("intake_from", given.intake_from, 0, 23),
+            ("intake_until", given.intake_until, 0, 23),
+            ("cleaning_nights", given.cleaning_nights, 0, 14),
+            ("renewals", given.renewals, 0, 12),
+            ("max_stay_nights", given.max_stay_nights or 1, 1, 1100),
+        )
+        if not low <= value <= high
+    ]
+    if not 1 <= len(given.label.strip()) <= 40:
+        problems.append(FieldProblem("label", "length", (("min", 1), ("max", 40))))
+    if not given.admits:
+        problems.append(FieldProblem("admits", "missing"))
+    if problems:
+        raise Invalid(*problems)
+
+
+def _unit_columns(given: UnitInput) -> dict[str, Any]:
+    return {
+        "label": given.label.strip(),
+        "beds": given.beds,
+        "cots": given.cots,
+        "sharing": given.sharing,
+        "admits": sorted(person.value for person in given.admits),
+        "step_free": given.step_free,
+        "pets": given.pets,
+        "quiet": given.quiet,
+        "supervision": given.supervision,
+        "intake_from": given.intake_from,
+        "intake_until": given.intake_until,
+        "cleaning_nights": given.cleaning_nights,
+        "max_stay_nights": given.max_stay_nights,
+        "renewals": given.renewals,
+    }
+
+
+def _save_unit(tx: Tx, unit: Unit) -> None:
+    label, site_id = unit.label, unit.site_id
+    tx.session.add(unit)
+    try:
+        tx.session.flush()
+    except IntegrityError as error:
+        if "label" in str(error.orig) or "site_id" in str(error.orig):
+            raise Conflict("unit_label_taken", label=label, site=str(site_id)) from None
+        raise

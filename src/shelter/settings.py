@@ -1,0 +1,95 @@
+"""Everything that the environment decides, read once into one frozen object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsError(ValueError):
+    """The environment contradicts itself; the text says which variable and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    account_sid: str
+    auth_token: str
+    #: E.164 number or messaging service id (``MG…``)
+    sender: str
+    #: another address of the API, for tests against a local server
+    api_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    #: where the embedded database, the key file and nothing else live
+    data_dir: Path
+    database_url: str
+    #: how browsers reach the server; https, but for a loopback address
+    public_url: str
+    key_file: Path
+    twilio: Twilio | None
+    #: tick inside the serving process, for a single-machine installation
+    worker_inside: bool
+    #: show demo sign-ins and the local inbox to everybody who is signed in
+    demo: bool
+    log_level: str
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def embedded(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read ``SHELTER_*`` variables. Raises SettingsError, naming the variable."""
+    data_dir = Path(environ.get("SHELTER_DATA_DIR", "var")).resolve()
+    database_url = environ.get("SHELTER_DATABASE_URL", f"sqlite:///{data_dir / 'shelter.db'}")
+    if database_url.startswith(("postgresql://", "postgres://")):
+        database_url = "postgresql+psycopg://" + database_url.split("://", 1)[1]
+    if not database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise SettingsError(
+            "SHELTER_DATABASE_URL: write sqlite:///PATH or postgresql://USER@HOST/NAME"
+        )
+    public_url = environ.get("SHELTER_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(public_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError("SHELTER_PUBLIC_URL: write https://HOST")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsError(
+            f"SHELTER_PUBLIC_URL: {public_url} is not encrypted; write https://{parts.hostname}"
+        )
+    return Settings(
+        data_dir=data_dir,
+        database_url=database_url,
+        public_url=public_url,
+        key_file=Path(environ.get("SHELTER_KEY_FILE", data_dir / "keys.json")),
+        twilio=_twilio(environ),
+        worker_inside=environ.get("SHELTER_WORKER_INSIDE", "") in {"1", "true", "yes"},
+        demo=environ.get("SHELTER_DEMO", "") in {"1", "true", "yes"},
+        log_level=environ.get("SHELTER_LOG_LEVEL", "info"),
+    )
+
+
+def _twilio(environ: Mapping[str, str]) -> Twilio | None:
+    names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_SENDER")
+    given = [name for name in names if environ.get(name)]
+    if not given:
+        return None
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise SettingsError(f"{', '.join(missing)}: missing, though {given[0]} is set")
+    return Twilio(
+        account_sid=environ["TWILIO_ACCOUNT_SID"],
+        auth_token=environ["TWILIO_AUTH_TOKEN"],
+        sender=environ["TWILIO_SENDER"],
+        api_url=environ.get("TWILIO_API_URL") or None,
+    )
