@@ -34,9 +34,7 @@ def signed_in() -> dict[str, Any]:
     return only(*Role)
 
 
-def check_access(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
+def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """The guard of the whole application."""
     access: Access | None = handler.opt.get("access")
     if access is None:

@@ -9,7 +9,6 @@ from anyio import to_thread
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from litestar.types import Scope
 
 from shelter.domain.errors import NotAllowed
 from shelter.services.access import SESSION_LENGTH, actor_of_token
@@ -55,7 +54,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         self, connection: ASGIConnection[Any, Any, Any, Any]
     ) -> AuthenticationResult:
         token, from_cookie = token_of(connection)
-        if not _same_site(connection.scope, from_cookie):
+        if not _same_site(connection, from_cookie):
             raise NotAllowed("other_site")
         actor = None
         if token is not None and len(token) <= 200:
@@ -64,16 +63,16 @@ class Authentication(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=actor, auth=token if actor is not None else None)
 
 
-def _same_site(scope: Scope, from_cookie: bool) -> bool:
+def _same_site(connection: ASGIConnection[Any, Any, Any, Any], from_cookie: bool) -> bool:
     """Whether a changing request may come from where it says (cross-site request forgery).
 
     A browser says where a request comes from; a cookie without any such word is refused.
     """
-    if scope["method"] in SAFE_METHODS:
+    if connection.scope.get("method") in SAFE_METHODS:
         return True
-    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    if (site := headers.get(b"sec-fetch-site")) is not None:
+    headers = connection.headers
+    if (site := headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}
-    if (origin := headers.get(b"origin")) is not None:
-        return urlsplit(origin).netloc == headers.get(b"host", "")
+    if (origin := headers.get("origin")) is not None:
+        return urlsplit(origin).netloc == headers.get("host", "")
     return not from_cookie

@@ -43,9 +43,7 @@ def status_of(error: ShelterError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 400)
 
 
-def problem(
-    request: Request[Any, Any, Any], error: ShelterError, **more: Any
-) -> dict[str, Any]:
+def problem(request: Request[Any, Any, Any], error: ShelterError, **more: Any) -> dict[str, Any]:
     """The problem document of an expected refusal, in the caller's language."""
     language = language_of(request)
     document: dict[str, Any] = {

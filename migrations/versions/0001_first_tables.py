@@ -235,7 +235,7 @@ def upgrade() -> None:
     op.create_index("ix_message_state_due", "message", ["state", "due_at"], unique=False)
     op.create_table(
         "network",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

@@ -7,10 +7,10 @@ covers, and at most one change of unit is made: a third unit is not a home.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from shelter_solver.constraints import RULES, Ask, first_block
+from shelter_solver.constraints import FIXED, RULES, Ask, first_block
 from shelter_solver.problem import Party, Problem, Stay, Unit
 from shelter_solver.world import World, history
 
@@ -39,33 +39,41 @@ def _was_housed(party: Party) -> bool:
     return reached >= 0
 
 
-def plans(world: World, party: Party) -> list[Plan]:
-    """All plans of the fewest units: single ones if there is any, else two-unit ones."""
+def plans(world: World, party: Party, among: frozenset[str] | None = None) -> list[Plan]:
+    """All plans of the fewest units: single ones if there is any, else two-unit ones.
+
+    ``among`` names the only units to look at; the others are known to be blocked.
+    """
+    units = [unit for unit in world.problem.units if among is None or unit.id in among]
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
-    found = [plan for first, end in asked for plan in in_one_unit(around, party, first, end)]
+    found = [plan for first, end in asked for plan in in_one_unit(around, party, units, first, end)]
     if found:
         return found
     for first, end in asked:
-        found.extend(_in_two_units(around, party, first, end))
-        found.extend(_with_a_change(around, party, first, end))
+        found.extend(_in_two_units(around, party, units, first, end))
+        found.extend(_with_a_change(around, party, units, first, end))
     return found
 
 
-def in_one_unit(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+def in_one_unit(
+    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+) -> Iterator[Plan]:
     """Plans of one unit for all nights; the party's own later stays are already out of the world"""
-    for unit in world.problem.units:
+    for unit in units:
         if first_block(Ask(party, unit, first, end), world) is None:
             yield (Stay(unit.id, first, end),)
 
 
-def _in_two_units(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+def _in_two_units(
+    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+) -> Iterator[Plan]:
     """Plans of two private units of one site, side by side."""
     by_site: dict[str, list[Unit]] = {}
-    for unit in world.problem.units:
+    for unit in units:
         by_site.setdefault(unit.site, []).append(unit)
-    for units in by_site.values():
-        for one, two in combinations(units, 2):
+    for on_site in by_site.values():
+        for one, two in combinations(sorted(on_site, key=lambda unit: unit.id), 2):
             if (
                 first_block(Ask(party, one, first, end, beside=two), world) is None
                 and first_block(Ask(party, two, first, end, beside=one), world) is None
@@ -73,7 +81,9 @@ def _in_two_units(world: World, party: Party, first: int, end: int) -> Iterator[
                 yield (Stay(one.id, first, end), Stay(two.id, first, end))
 
 
-def _with_a_change(world: World, party: Party, first: int, end: int) -> Iterator[Plan]:
+def _with_a_change(
+    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+) -> Iterator[Plan]:
     """Plans of one unit until some night and another from then on.
 
     Fewer nights never break a rule that more nights keep, so for each unit the longest beginning
@@ -81,7 +91,6 @@ def _with_a_change(world: World, party: Party, first: int, end: int) -> Iterator
     """
     if end - first < 2 or end > world.problem.horizon:
         return
-    units = world.problem.units
     heads = [(u, _longest(world, party, u, first, end, head=True)) for u in units]
     heads = [(unit, length) for unit, length in heads if length]
     if not heads:
@@ -136,3 +145,11 @@ def blocked_units(world: World, party: Party) -> dict[str, int]:
             code = max(blocks, key=order.__getitem__)
             counts[code] = counts.get(code, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: order[item[0]]))
+
+
+def openable_units(world: World, party: Party) -> frozenset[str]:
+    """Units that some change might open: no rule of ``FIXED`` blocks them."""
+    fixed = [rule for code, rule in RULES if code in FIXED]
+    first, end = ranges(world.problem, party)[0]
+    asks = (Ask(party, unit, first, end) for unit in world.problem.units)
+    return frozenset(ask.unit.id for ask in asks if not any(rule(ask, world) for rule in fixed))

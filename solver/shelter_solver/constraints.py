@@ -310,6 +310,27 @@ RULES: tuple[tuple[str, Rule], ...] = (
 )
 
 
+#: rules that no proposed change can lift, whatever the nights: a unit they block stays out
+FIXED = frozenset(
+    {
+        "audience",
+        "admits",
+        "step_free",
+        "pets",
+        "quiet",
+        "supervision",
+        "excluded_site",
+        "excluded_place",
+        "danger_zone",
+        "zoning",
+    }
+)
+
+#: rules that look at other parties; the last ones of ``RULES``, so a unit that one of them blocks
+#: first is fit for the household in every other way
+RELATIONAL = frozenset({"separation", "occupied", "capacity", "cleaning", "shared_gender"})
+
+
 def first_block(ask: Ask, world: World) -> str | None:
     """The code of the first rule of ``RULES`` that forbids the ask, or None when all allow it."""
     for code, rule in RULES:

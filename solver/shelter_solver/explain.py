@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from shelter_solver.candidates import blocked_units, plans
+from shelter_solver.candidates import blocked_units, openable_units, plans
 from shelter_solver.moves import best_move
 from shelter_solver.offers import Limits, offers
 from shelter_solver.problem import Party, Problem
@@ -24,11 +24,13 @@ LATER_NIGHTS = 7
 
 def refusal(problem: Problem, party: Party, limits: Limits) -> Refusal:
     """The rules that block, by units, and the changes that open a place."""
-    counts = blocked_units(World(problem), party)
+    world = World(problem)
+    counts = blocked_units(world, party)
+    limits = replace(limits, among=openable_units(world, party))
     blocked = tuple(Reason(code, {"units": units}) for code, units in counts.items())
     changes: list[Change] = []
     for kind in CHANGES:
-        if limits.left_s <= 0:
+        if limits.left_s <= 0 or not limits.among:
             break
         changes.extend(kind(problem, party, limits))
     return Refusal(blocked or (Reason("no_units", {"units": 0}),), tuple(changes))
@@ -114,7 +116,7 @@ def shorter_stay(problem: Problem, party: Party, limits: Limits) -> Iterator[Cha
     low, high = least, party.nights - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if plans(World(_with_party(problem, cut(middle))), cut(middle)):
+        if plans(World(_with_party(problem, cut(middle))), cut(middle), limits.among):
             low = middle
         else:
             high = middle - 1

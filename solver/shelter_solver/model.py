@@ -25,7 +25,7 @@ class Choice:
 
 
 def choose(ranks: Sequence[int], *, limit_s: float, seed: int) -> Choice:
-    """Pick the plan with the lowest rank.
+    """Pick the plan with the lowest rank, of at least one.
 
     One worker: deterministic, and faster than several on models of this size. ``limit_s`` is in
     seconds; at 0 or less nothing is tried and the status is ``UNKNOWN``.
@@ -43,8 +43,6 @@ def choose(ranks: Sequence[int], *, limit_s: float, seed: int) -> Choice:
     solver.parameters.random_seed = seed
     solver.parameters.max_time_in_seconds = limit_s
     status = solver.solve(model)
-    if status == cp_model.INFEASIBLE:
-        return Choice(Status.INFEASIBLE)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Choice(Status.UNKNOWN)
     chosen = next(number for number, plan in enumerate(plans) if solver.boolean_value(plan))

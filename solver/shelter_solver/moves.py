@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from shelter_solver.candidates import in_one_unit, ranges
-from shelter_solver.constraints import Ask, first_block
+from shelter_solver.constraints import RELATIONAL, Ask, first_block
 from shelter_solver.objective import Judge
 from shelter_solver.problem import Agreement, Party, Problem, Stay
 from shelter_solver.verify import verify
 from shelter_solver.world import World, history
-
-#: rules that look at other parties; the last ones of ``RULES``, so a unit blocked first by one of
-#: them is fit for the household in every other way
-RELATIONAL = frozenset({"separation", "occupied", "capacity", "cleaning", "shared_gender"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,9 @@ def _moves_of(world: World, wanted: list[Ask], other: Party) -> Iterator[Move]:
         if not room:
             continue
         judge = Judge(without, other)
-        places = in_one_unit(without, other, stay.first_night, stay.end_night)
+        places = in_one_unit(
+            without, other, without.problem.units, stay.first_night, stay.end_night
+        )
         for _, (new,) in judge.ranked(plan for plan in places if plan[0].unit != stay.unit):
             if any(_both_fit(without, ask, other, (new, *kept)) for ask in room):
                 now = without.site_of(without.units[stay.unit])

@@ -17,10 +17,13 @@ from shelter_solver.world import World
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long (seconds of the monotonic clock) and with which seed the judge may search."""
+    """How long, with which seed, and among which units to search."""
 
+    #: seconds of the monotonic clock
     deadline: float
     seed: int
+    #: None for all
+    among: frozenset[str] | None = None
 
     @property
     def left_s(self) -> float:
@@ -44,7 +47,7 @@ def offers(problem: Problem, party: Party, count: int, limits: Limits) -> Offers
     proven then.
     """
     judge = Judge(World(problem), party)
-    columns = _best_per_units(judge.ranked(plans(judge.world, party)))
+    columns = _best_per_units(judge.ranked(plans(judge.world, party, limits.among)))
     if not columns:
         return Offers(Status.INFEASIBLE)
     status = Status.OPTIMAL

@@ -42,7 +42,8 @@ def shape(database: Database) -> Shape:
             *(("check", found) for found in inspector.get_check_constraints(table)),
             *(("index", _plain(found)) for found in inspector.get_indexes(table)),
         ]
-        shapes[table] = columns + sorted(f"{kind} {found}" for kind, found in others)
+        # sorted, for a column that is added later stands last, wherever the model has it
+        shapes[table] = sorted([*columns, *(f"{kind} {found}" for kind, found in others)])
     return shapes
 
 

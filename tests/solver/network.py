@@ -180,7 +180,7 @@ def _random_party(rng: random.Random, identifier: str, **values: Any) -> Party:
     adult = rng.choice([Person.WOMAN, Person.WOMAN, Person.MAN, Person.OTHER_ADULT])
     people = {
         adult: 1,
-        rng.choice(list(Person)): rng.choice([0, 1, 1]),
+        rng.choice(list(Person)): rng.choice([0, 1, 1, 3]),
         Person.INFANT: rng.choice([0, 0, 1]),
     }
     people[adult] = max(1, people[adult])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ def codes(option: Option) -> dict[str, dict[str, str | int | float]]:
 # --- the order of the goals -----------------------------------------------------------------------
 
 
-def two_places(left: Unit, right: Unit, **asked: object) -> Problem:
+def two_places(left: Unit, right: Unit, **asked: Any) -> Problem:
     """``left`` in Ixelles at the centre, ``right`` in Uccle 9 km north."""
     return problem(
         party(**asked),
@@ -265,12 +267,18 @@ def test_what_a_perpetrator_is_told_does_not_depend_on_any_victim() -> None:
         asking = next((p for p in given.parties if p.side is Side.PERPETRATORS), None)
         if asking is None:
             continue
+        theirs = {site.id: site.audience for site in given.sites}
         here = {p.id for p in given.parties if p.side is Side.PERPETRATORS}
         other_world = Problem(
             given.start,
             given.horizon,
             given.sites,
-            given.units,
+            tuple(
+                replace(unit, closed=(Nights(0, 2),), beds=9, quiet=True)
+                if theirs[unit.site] is Side.VICTIMS
+                else unit
+                for unit in given.units
+            ),
             tuple(p for p in given.parties if p.id in here),
             tuple(
                 apart(*(s.a & here), min_distance_m=s.min_distance_m)
@@ -357,7 +365,11 @@ def test_a_housed_party_needs_only_the_nights_that_are_left() -> None:
 
 
 def test_importing_the_library_does_not_load_the_solver() -> None:
-    program = "import sys; sys.path.insert(0, 'solver'); import shelter_solver as s\nprint('ortools' in sys.modules)"
+    program = (
+        "import sys; sys.path.insert(0, 'solver')\n"
+        "import shelter_solver\n"
+        "print('ortools' in sys.modules)\n"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],

@@ -1,0 +1,21 @@
+"""The JSON API, version 1: a file per noun."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from shelter_api.v1 import alerts, board, inbox, network, placements, requests, session, sites
+
+router = Router(
+    path="/api/v1",
+    route_handlers=[
+        *session.route_handlers,
+        *network.route_handlers,
+        *sites.route_handlers,
+        *requests.route_handlers,
+        *placements.route_handlers,
+        *board.route_handlers,
+        *alerts.route_handlers,
+        *inbox.route_handlers,
+    ],
+)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from shelter.db.tables import (
     Block,
@@ -44,13 +45,13 @@ class Rows:
 
     def get(self, table: type[R], row_id: UUID, *, for_update: bool = False) -> R | None:
         """The row, or None: it does not exist, or not for these sides."""
-        query = self._select(table).where(col(table.id) == row_id)  # type: ignore[attr-defined]
+        query = self.select(table).where(col(table.id) == row_id)  # type: ignore[attr-defined]
         if for_update:
             query = query.with_for_update().execution_options(populate_existing=True)
         return self.session.exec(query).first()
 
     def sites(self, *, service: str | None = None, opened: bool = False) -> Sequence[Site]:
-        query = self._select(Site).order_by(col(Site.name), col(Site.id))
+        query = self.select(Site).order_by(col(Site.name), col(Site.id))
         if service is not None:
             query = query.where(col(Site.service) == service)
         if opened:
@@ -59,7 +60,7 @@ class Rows:
 
     def units(self, site_ids: Collection[UUID]) -> Sequence[Unit]:
         query = (
-            self._select(Unit)
+            self.select(Unit)
             .where(col(Unit.site_id).in_(site_ids), col(Unit.retired).is_(False))
             .order_by(col(Unit.label), col(Unit.id))
         )
@@ -68,7 +69,7 @@ class Rows:
     def blocks(self, unit_ids: Collection[UUID], first: date, end: date) -> Sequence[Block]:
         """Blocks that touch the nights [first, end)."""
         query = (
-            self._select(Block)
+            self.select(Block)
             .where(
                 col(Block.unit_id).in_(unit_ids),
                 col(Block.first_night) < end,
@@ -79,31 +80,29 @@ class Rows:
         return self.session.exec(query).all()
 
     def live_placements(self) -> Sequence[PlacementRow]:
-        query = self._select(PlacementRow).where(col(PlacementRow.state).in_(LIVE))
+        query = self.select(PlacementRow).where(col(PlacementRow.state).in_(LIVE))
         return self.session.exec(query.order_by(col(PlacementRow.id))).all()
 
     def live_placement_of(self, request_id: UUID) -> PlacementRow | None:
-        query = self._select(PlacementRow).where(
+        query = self.select(PlacementRow).where(
             col(PlacementRow.request_id) == request_id, col(PlacementRow.state).in_(LIVE)
         )
         return self.session.exec(query).first()
 
     def placements_of(self, request_id: UUID) -> Sequence[PlacementRow]:
-        query = self._select(PlacementRow).where(col(PlacementRow.request_id) == request_id)
+        query = self.select(PlacementRow).where(col(PlacementRow.request_id) == request_id)
         return self.session.exec(query.order_by(col(PlacementRow.held_at).desc())).all()
 
     def stays(self, placement_ids: Collection[UUID]) -> Sequence[StayRow]:
-        query = self._select(StayRow).where(col(StayRow.placement_id).in_(placement_ids))
+        query = self.select(StayRow).where(col(StayRow.placement_id).in_(placement_ids))
         return self.session.exec(query.order_by(col(StayRow.first_night), col(StayRow.id))).all()
 
     def requests(self, request_ids: Collection[UUID]) -> Sequence[Request]:
-        return self.session.exec(
-            self._select(Request).where(col(Request.id).in_(request_ids))
-        ).all()
+        return self.session.exec(self.select(Request).where(col(Request.id).in_(request_ids))).all()
 
     def separations(self, request_ids: Collection[UUID]) -> Sequence[SeparationRow]:
         return self.session.exec(
-            self._select(SeparationRow).where(col(SeparationRow.request_id).in_(request_ids))
+            self.select(SeparationRow).where(col(SeparationRow.request_id).in_(request_ids))
         ).all()
 
     def occupied(
@@ -122,9 +121,6 @@ class Rows:
         )
         return self.session.exec(query).all()
 
-    def select(self, table: type[R]) -> Any:
+    def select(self, table: type[R]) -> SelectOfScalar[R]:
         """A query over the rows of these sides, to be narrowed further."""
-        return self._select(table)
-
-    def _select(self, table: type[R]) -> Any:
         return select(table).where(col(table.side).in_(self.sides))  # type: ignore[attr-defined]

@@ -84,7 +84,7 @@ class NetworkRow(SQLModel, table=True):
 
     __tablename__ = "network"
     __table_args__ = (sa.CheckConstraint("id = 1", name="only_one"),)
-    id: int = Field(default=1, primary_key=True)
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     key: str
     text: str
     version: int = 1

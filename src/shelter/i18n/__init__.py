@@ -130,7 +130,7 @@ def read_catalogue(po: bytes) -> Catalogue:
             continue  # the header
         key = message.id if isinstance(message.id, str) else message.id[0]
         said = message.string
-        forms[key] = (said,) if isinstance(said, str) else tuple(said)
+        forms[key] = (said,) if isinstance(said, str) else tuple(said or ("",))
     return Catalogue(forms)
 
 
@@ -150,7 +150,7 @@ def problems(model: Catalogue, other: Catalogue) -> tuple[str, ...]:
         try:
             wanted, given = _names(expected), _names(forms)
         except ValueError as error:
-            found.append(f"{key}: {error}")
+            found.append(f"{key}: malformed placeholder: {error}")
             continue
         # A form for exactly one may say "one" in words, so forms are compared together.
         if wanted != given:
@@ -166,7 +166,7 @@ def _names(forms: tuple[str, ...]) -> set[str]:
             if name is None:
                 continue
             if not name.isidentifier() or spec or conversion:
-                raise ValueError(f"malformed placeholder in {form!r}")
+                raise ValueError(f"{form!r} has one that is not a plain name")
             names.add(name)
     return names
 

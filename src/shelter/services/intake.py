@@ -15,7 +15,7 @@ from shelter.db.session import lock_request
 from shelter.db.tables import AuditEntry, PlacementRow, Request, SeparationRow
 from shelter.domain.alerts import AlertKind
 from shelter.domain.codes import random_code
-from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
+from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import MAX_PER_KIND, Household, Language, Person
 from shelter.domain.requests import STATED_OUTCOMES, TURNED_AWAY, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
@@ -136,6 +136,65 @@ def ask(tx: Tx, given: RequestInput) -> Request:
         side=request.side,
         request_id=request.id,
         nights=request.nights,
+    )
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What may change once a request is made; None leaves it. Safety is only ever added to."""
+
+    first_night: date | None = None
+    nights: int | None = None
+    arrival_hour: int | None = None
+    urgency: Urgency | None = None
+    avoid_communes: tuple[str, ...] | None = None
+    prefer_communes: tuple[str, ...] | None = None
+    may_use_two_units: bool | None = None
+    may_change_unit: bool | None = None
+    move_agreement: str | None = None
+
+
+def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
+    """Change an open request, as the person agreed. Raises Stale over somebody else's edit."""
+    request = own_request(tx, request_id)
+    if request.version != version:
+        raise Stale("stale")
+    if request.state is RequestState.CLOSED:
+        raise Conflict("request_closed")
+    if tx.rows.live_placement_of(request.id) is not None:
+        raise Conflict("request_has_placement")
+    given = {
+        name: value
+        for name in Amendment.__dataclass_fields__
+        if (value := getattr(change, name)) is not None
+    }
+    people = {Person(kind): count for kind, count in request.household.items()}
+    first_night = change.first_night or max(request.first_night, tx.tonight)
+    _check(
+        tx,
+        RequestInput(
+            people=people,
+            nights=change.nights or request.nights,
+            arrival_hour=change.arrival_hour,
+            move_agreement=change.move_agreement or request.move_agreement,
+            avoid_communes=change.avoid_communes or (),
+            prefer_communes=change.prefer_communes or (),
+        ),
+        first_night,
+    )
+    for name, value in given.items():
+        if isinstance(value, tuple):
+            value = sorted(set(value))
+        setattr(request, name, int(value) if isinstance(value, Urgency) else value)
+    request.version += 1
+    tx.session.add(request)
+    tx.record(
+        "request.amend",
+        f"request:{request.id}",
+        side=request.side,
+        request_id=request.id,
+        changed=sorted(given),
     )
     return request
 

@@ -504,20 +504,26 @@ def _verify(
     now = situation(
         tx,
         request.side,
-        asking=request,
+        asking=None if renewing else request,
         renewing=renewing,
         only_units=[part.unit_id for part in choice],
     )
-    stays = tuple(
-        Stay(str(part.unit_id), now.night(part.first_night), now.night(part.end_night))
+    first = now.night(min(part.first_night for part in choice))
+    end = now.night(max(part.end_night for part in choice))
+    stays = tuple(  # nights that are over are not given out any more
+        Stay(str(part.unit_id), max(0, now.night(part.first_night)), now.night(part.end_night))
         for part in choice
+        if now.night(part.end_night) > 0
     )
+    if not stays:
+        raise Conflict("request_is_past")
     party = next(p for p in now.problem.parties if p.id == str(request.id))
     # a worker may choose other nights than were asked for: the rules are checked for those
+    begin = first if renewing else max(0, first)
     chosen = replace(
         party,
-        first_night=min(stay.first_night for stay in stays),
-        nights=max(s.end_night for s in stays) - min(s.first_night for s in stays),
+        first_night=begin,
+        nights=end - begin,
         arrival_hour=None if renewing else party.arrival_hour,
     )
     parties = tuple(chosen if p is party else p for p in now.problem.parties)

@@ -1,0 +1,94 @@
+"""Messages that were sent, and the local inbox that stands in for phones."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.params import JSONBody
+
+from shelter.domain.errors import NotFound
+from shelter.domain.messages import MessageState
+from shelter.domain.sides import Role
+from shelter.services import inbound, local_inbox, outbox
+from shelter_api.access import only, signed_in
+from shelter_api.v1.common import Call, In, Out, read, system_of
+
+READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
+
+
+class MessageOut(Out):
+    id: UUID
+    state: MessageState
+    to_phone: str
+    body: str
+    created_at: datetime
+    attempts: int
+    error_code: str | None
+
+
+class MessageList(Out):
+    items: list[MessageOut]
+
+
+class InboxMessage(Out):
+    id: UUID
+    to_phone: str
+    body: str
+    received_at: datetime
+
+
+class Inbox(Out):
+    items: list[InboxMessage]
+
+
+class ReplyIn(In):
+    from_phone: str
+    text: str
+
+
+class ReplyOut(Out):
+    answer: str
+
+
+@get("/messages", sync_to_thread=True, **only(*READERS))
+def messages(request: Call) -> MessageList:
+    """What was sent to your service's phones and about its requests."""
+    return read(
+        request,
+        lambda tx: MessageList(
+            items=[MessageOut.model_validate(row) for row in outbox.list_messages(tx)]
+        ),
+    )
+
+
+def _refuse_unless_demo(request: Call) -> None:
+    """It shows everybody's phone: for demonstrations only."""
+    settings = system_of(request).settings
+    if settings.twilio is not None or not settings.demo:
+        raise NotFound("not_found", what="page")
+
+
+@get("/inbox", sync_to_thread=True, **signed_in())
+def read_inbox(request: Call) -> Inbox:
+    """The local inbox of a demonstration: no SMS is sent to anybody."""
+    _refuse_unless_demo(request)
+    return read(
+        request,
+        lambda tx: Inbox(items=[InboxMessage.model_validate(row) for row in local_inbox.read(tx)]),
+    )
+
+
+@post("/inbox/replies", sync_to_thread=True, **signed_in())
+def reply(request: Call, data: JSONBody[ReplyIn]) -> Response[ReplyOut]:
+    """Answer as one of the phones of a demonstration."""
+    _refuse_unless_demo(request)
+    answer = inbound.receive(
+        system_of(request), data.from_phone[:20], data.text, f"local-{secrets.token_hex(16)}"
+    )
+    return Response(ReplyOut(answer=answer), status_code=200)
+
+
+route_handlers = (messages, read_inbox, reply)

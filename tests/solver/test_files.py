@@ -1,0 +1,133 @@
+"""Files: what was written is read back; whatever else comes in, one clear error goes out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shelter_solver import (
+    ProblemError,
+    answer_to_json,
+    place,
+    problem_from_json,
+    problem_to_json,
+)
+from solver.network import party, problem, random_problem, unit
+
+
+def test_a_problem_comes_back_as_it_was() -> None:
+    for seed in range(100):
+        before = random_problem(seed)
+        assert problem_from_json(problem_to_json(before)) == before
+
+
+def test_what_has_a_default_may_be_left_out() -> None:
+    text = '{"version": 1, "start": "2026-11-21", "horizon": 3}'
+    assert problem_from_json(text).units == ()
+
+
+def test_the_same_problem_gives_the_same_text() -> None:
+    assert problem_to_json(random_problem(7)) == problem_to_json(random_problem(7))
+
+
+def test_an_answer_is_plain_json() -> None:
+    answer = json.loads(answer_to_json(place(problem(party(), unit()), "anna")))
+    assert answer["version"] == 1
+    assert answer["status"] == "optimal"
+    assert answer["options"][0]["stays"] == [{"unit": "room", "first_night": 0, "end_night": 7}]
+    assert answer["refusal"] is None
+
+
+def document() -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(problem_to_json(problem(party(), unit())))
+    return written
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: d.update(version=2), "$.version"),
+        (lambda d: d.update(version=True), "$.version"),
+        (lambda d: d.pop("start"), "$.start"),
+        (lambda d: d.update(start="21/11/2026"), "$.start"),
+        (lambda d: d.update(horizon=-1), "$ horizon"),
+        (lambda d: d.update(horizon=1.5), "$.horizon"),
+        (lambda d: d.update(horizon=True), "$.horizon"),
+        (lambda d: d.update(excluded=[]), "$.excluded"),
+        (lambda d: d["units"][0].update(beds="4"), "$.units[0].beds"),
+        (lambda d: d["units"][0].update(beds=-1), "$.units[0] units[room].beds"),
+        (lambda d: d["units"][0].update(site="attic"), "$ units[room].site"),
+        (lambda d: d["units"][0].update(sharing="open"), "$.units[0].sharing"),
+        (lambda d: d["units"][0].update(closed=[{"first_night": 2, "end_night": 2}]),
+         "$.units[0].closed[0] nights"),
+        (lambda d: d["parties"][0].update(people={"dog": 1}), "$.parties[0].people.dog"),
+        (lambda d: d["parties"][0].update(people={"woman": None}), "$.parties[0].people.woman"),
+        (lambda d: d["parties"][0].update(exluded_sites=["home"]), "$.parties[0].exluded_sites"),
+        (lambda d: d["sites"][0]["point"].update(lat=91), "$.sites[0].point point.lat"),
+        (lambda d: d["sites"][0]["point"].update(lat=10**400), "$.sites[0].point.lat"),
+        (lambda d: d["sites"].append(d["sites"][0]), "$ sites[home]"),
+    ],
+)  # fmt: skip
+def test_an_error_names_its_place(change: Any, where: str) -> None:
+    data = document()
+    change(data)
+    with pytest.raises(ProblemError) as caught:
+        problem_from_json(json.dumps(data))
+    assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        "[" * 100_000,
+        b"\xff\xfe\x00",
+        '{"version": 1, "start": "2026-11-21", "horizon": NaN}',
+        '{"version": 1, "start": "2026-11-21", "horizon": 1' + "0" * 5000 + "}",
+        '{"version": 1, "version": 1, "start": "2026-11-21", "horizon": 1}',
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_what_is_no_problem_is_refused(text: str | bytes) -> None:
+    with pytest.raises(ProblemError):
+        problem_from_json(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.integers(0, 10**9), JSON)
+def test_nothing_but_a_problem_error_escapes(seed: int, foreign: object) -> None:
+    """A written problem with one value, anywhere, replaced by something else."""
+    rng = random.Random(seed)
+    data = json.loads(problem_to_json(random_problem(seed % 50)))
+    node: Any = data
+    while True:
+        key = rng.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        if not isinstance(node[key], (dict, list)) or not node[key] or rng.random() < 0.3:
+            node[key] = foreign
+            break
+        node = node[key]
+    with contextlib.suppress(ProblemError):
+        problem_from_json(json.dumps(data))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary(max_size=60) | st.text(max_size=60))
+def test_noise_is_refused(noise: str | bytes) -> None:
+    with pytest.raises(ProblemError):
+        problem_from_json(noise)

@@ -1,0 +1,179 @@
+"""A whole system for a test: real services and database, a clock that the test moves."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from shelter import networks
+from shelter.cli import DEMO_PASSWORD
+from shelter.db.keys import Keyring
+from shelter.db.session import Database
+from shelter.db.tables import PlacementRow, Request, Site, Unit, User
+from shelter.domain.household import Person
+from shelter.domain.sample_file import parse_sample
+from shelter.domain.sides import SYSTEM, Actor
+from shelter.messaging.gateway import Receipt
+from shelter.services import allocate, demo, intake, placements
+from shelter.services.access import actor_of
+from shelter.services.context import Shelter
+from shelter.services.networks import load_network
+from shelter.settings import Settings
+
+#: a Saturday in November, 22:10 in Belgium: when most calls come
+EVENING = datetime(2026, 11, 21, 21, 10, tzinfo=UTC)
+TONIGHT = date(2026, 11, 21)
+
+
+@dataclass
+class MovableClock:
+    at: datetime = EVENING
+
+    def now(self) -> datetime:
+        return self.at
+
+    def forward(self, **parts: float) -> None:
+        self.at += timedelta(**parts)
+
+
+@dataclass
+class FakeGateway:
+    """A provider that remembers what it accepted. ``faults`` are raised first, in order."""
+
+    name: str = "fake"
+    settles_after_s: float = 0.0
+    accepted: list[tuple[str, str, str]] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+    #: accept, and lose the answer
+    lost_replies: int = 0
+
+    def send(self, to: str, body: str, code: str) -> Receipt:
+        from shelter.domain.messages import MessageState
+        from shelter.messaging.gateway import OutcomeUnknown
+
+        if self.faults:
+            raise self.faults.pop(0)
+        self.accepted.append((to, body, code))
+        if self.lost_replies:
+            self.lost_replies -= 1
+            raise OutcomeUnknown()
+        return Receipt(f"SM{len(self.accepted)}", MessageState.ACCEPTED)
+
+    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
+        from shelter.domain.messages import MessageState
+
+        for number, message in enumerate(self.accepted, 1):
+            if message[0] == to and message[2] == code:
+                return Receipt(f"SM{number}", MessageState.ACCEPTED)
+        return None
+
+
+def keyring() -> Keyring:
+    return Keyring("k1", {"k1": b"1" * 32}, b"c" * 32)
+
+
+def settings_for(database: Database, **changes: Any) -> Settings:
+    given: dict[str, Any] = {
+        "data_dir": Path("var"),
+        "database_url": database.url,
+        "public_url": "http://127.0.0.1:8000",
+        "key_file": Path("var/keys.json"),
+        "twilio": None,
+        "worker_inside": False,
+        "demo": True,
+        "log_level": "warning",
+    }
+    return Settings(**(given | changes))
+
+
+@dataclass
+class World:
+    """SECOVA with its sample sites and users."""
+
+    system: Shelter
+    clock: MovableClock
+
+    def user(self, login: str) -> Actor:
+        def look(session: Any) -> Actor:
+            return actor_of(session.exec(select(User).where(col(User.login) == login)).one())
+
+        return self.system.database.run(look, read_only=True)
+
+    def unit(self, site: str, label: str) -> Unit:
+        def look(session: Any) -> Unit:
+            found: Unit = session.exec(
+                select(Unit)
+                .join(Site, col(Site.id) == Unit.site_id)
+                .where(col(Site.name) == site, col(Unit.label) == label)
+            ).one()
+            return found
+
+        return self.system.database.run(look, read_only=True)
+
+    def ask(self, actor: Actor, **given: Any) -> Request:
+        given.setdefault("people", {Person.WOMAN: 1, Person.CHILD: 1})
+        return self.system.run(actor, lambda tx: intake.ask(tx, intake.RequestInput(**given)))
+
+    def options(self, actor: Actor, request: Request) -> allocate.Offer:
+        return allocate.offer(self.system, actor, request.id)
+
+    def hold(
+        self, actor: Actor, request: Request, choice: list[placements.StayChoice]
+    ) -> PlacementRow:
+        return self.system.run(actor, lambda tx: placements.hold(tx, request.id, choice))
+
+    def hold_first(self, actor: Actor, request: Request) -> PlacementRow:
+        option = self.options(actor, request).options[0]
+        return self.hold(
+            actor,
+            request,
+            [placements.StayChoice(s.unit.id, s.first_night, s.end_night) for s in option.stays],
+        )
+
+    def confirm(self, actor: Actor, placement: PlacementRow) -> PlacementRow:
+        return self.system.run(actor, lambda tx: placements.confirm(tx, placement.id))
+
+    def placed(self, actor: Actor, **given: Any) -> tuple[Request, PlacementRow]:
+        """A confirmed placement, from the first option."""
+        request = self.ask(actor, **given)
+        return request, self.confirm(actor, self.hold_first(actor, request))
+
+    def placement(self, placement_id: UUID) -> PlacementRow:
+        def look(session: Any) -> PlacementRow:
+            row: PlacementRow = session.get(PlacementRow, placement_id)
+            return row
+
+        return self.system.database.run(look, read_only=True)
+
+
+def empty_world(database: Database, **settings: Any) -> World:
+    clock = MovableClock()
+    system = Shelter(settings_for(database, **settings), database, keyring(), clock)
+    return World(system, clock)
+
+
+def secova_world(database: Database, **settings: Any) -> World:
+    world = empty_world(database, **settings)
+    world.system.run(
+        SYSTEM, lambda tx: load_network(tx, networks.bundled("secova"), name="secova")
+    )
+    world.system.run(
+        SYSTEM,
+        lambda tx: demo.load_sample(
+            tx,
+            parse_sample(networks.bundled("secova.sample"), tx.network, name="secova.sample"),
+            DEMO_PASSWORD,
+        ),
+    )
+    return world
+
+
+def key() -> str:
+    """A fresh idempotency key."""
+    return secrets.token_hex(8)
