@@ -9,24 +9,13 @@ from anyio import to_thread
 from litestar import MediaType, Request, Response, post
 
 from shelter.domain.errors import NotAllowed, NotFound
-from shelter.domain.messages import MessageState
 from shelter.domain.sides import SYSTEM
-from shelter.messaging import signature_is_valid
+from shelter.messaging import STATUS_PATH
+from shelter.messaging.twilio_gateway import signature_is_valid, state_of
 from shelter.services.context import Shelter
 from shelter.services.inbound import receive
 from shelter.services.outbox import status_report
 from shelter_api.access import public
-
-_STATES = {
-    "accepted": MessageState.ACCEPTED,
-    "queued": MessageState.ACCEPTED,
-    "sending": MessageState.ACCEPTED,
-    "sent": MessageState.SENT,
-    "delivered": MessageState.DELIVERED,
-    "undelivered": MessageState.UNDELIVERED,
-    "failed": MessageState.FAILED,
-}
-
 
 async def _signed_form(request: Request[Any, Any, Any]) -> dict[str, str]:
     """The form of a webhook. Raises NotFound without Twilio, NotAllowed on a wrong signature."""
@@ -43,13 +32,11 @@ async def _signed_form(request: Request[Any, Any, Any]) -> dict[str, str]:
     return form
 
 
-@post("/webhooks/twilio/status", include_in_schema=False, status_code=204, **public())
+@post(STATUS_PATH, include_in_schema=False, status_code=204, **public())
 async def status(request: Request[Any, Any, Any]) -> None:
     form = await _signed_form(request)
-    state = _STATES.get(form.get("MessageStatus", ""))
-    if state is None:
-        return
     system: Shelter = request.app.state.system
+    state = state_of(form.get("MessageStatus", ""))
     sid, code = form.get("MessageSid", ""), form.get("ErrorCode") or None
     await to_thread.run_sync(
         lambda: system.run(SYSTEM, lambda tx: status_report(tx, sid, state, code))

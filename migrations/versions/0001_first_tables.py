@@ -392,6 +392,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("label", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
         sa.Column("beds", sa.Integer(), nullable=False),
         sa.Column("cots", sa.Integer(), nullable=False),
         sa.Column(
@@ -427,6 +428,7 @@ def upgrade() -> None:
         sa.CheckConstraint("cleaning_nights >= 0", name=op.f("ck_unit_cleaning_nights")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_unit_site_id_site")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit")),
+        sa.UniqueConstraint("code", name=op.f("uq_unit_code")),
         sa.UniqueConstraint("site_id", "label", name=op.f("uq_unit_site_id_label")),
     )
     op.create_index(op.f("ix_unit_confirmed_at"), "unit", ["confirmed_at"], unique=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ class SettingsError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Twilio:
     account_sid: str
-    auth_token: str
+    auth_token: str = field(repr=False)
     #: E.164 number or messaging service id (``MG…``)
     sender: str
     #: another address of the API, for tests against a local server
@@ -29,7 +29,7 @@ class Twilio:
 class Settings:
     #: where the embedded database, the key file and nothing else live
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     #: how browsers reach the server; https, but for a loopback address
     public_url: str
     key_file: Path

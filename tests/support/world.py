@@ -62,7 +62,7 @@ class FakeGateway:
         self.accepted.append((to, body, code))
         if self.lost_replies:
             self.lost_replies -= 1
-            raise OutcomeUnknown()
+            raise OutcomeUnknown("reply lost")
         return Receipt(f"SM{len(self.accepted)}", MessageState.ACCEPTED)
 
     def find(self, to: str, code: str, since: datetime) -> Receipt | None:

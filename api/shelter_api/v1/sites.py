@@ -83,6 +83,7 @@ class UnitOut(Out):
     id: UUID
     site_id: UUID
     label: str
+    code: str
     beds: int
     cots: int
     sharing: Sharing

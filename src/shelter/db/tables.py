@@ -157,6 +157,8 @@ class Unit(SQLModel, table=True):
     site_id: uuid.UUID = Field(foreign_key="site.id", index=True)
     side: Side = _side("side")
     label: str
+    #: what its messages call it; a label could say too much on a phone
+    code: str = Field(unique=True)
     beds: int
     cots: int = 0
     sharing: Sharing = Field(sa_column=sa.Column(_enum(Sharing, "sharing"), nullable=False))

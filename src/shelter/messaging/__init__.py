@@ -9,7 +9,7 @@ from shelter.messaging.gateway import Gateway
 from shelter.settings import Settings
 
 #: below ``Settings.public_url``: where Twilio reports what became of a message
-STATUS_PATH = "/v1/twilio/status"
+STATUS_PATH = "/webhooks/twilio/status"
 
 
 def gateway_for(settings: Settings) -> Gateway | None:

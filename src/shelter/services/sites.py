@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from shelter.db.rows import Rows
 from shelter.db.tables import Site, Unit
 from shelter.domain.availability import Sharing
+from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import EVERYONE, Person
 from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side
@@ -165,6 +166,7 @@ def add_unit(tx: Tx, site_id: UUID, given: UnitInput) -> Unit:
     unit = Unit(
         site_id=site.id,
         side=site.side,
+        code=random_code(5),
         **_unit_columns(given),
         confirmed_at=tx.now,
         confirmed_by=tx.actor.user_id,

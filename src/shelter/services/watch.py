@@ -114,7 +114,7 @@ def chase_stale_availability(tx: Tx) -> int:
             "sms.availability",
             to=site.contact_phone,
             language=site.contact_language,
-            reference=unit.label[:5].upper(),
+            reference=unit.code,
             side=unit.side,
             service=site.service,
             unit_id=unit.id,
