@@ -263,3 +263,7 @@ def _worker(config: settings.Settings, _options: argparse.Namespace) -> int:
     stop.wait()
     ticker.stop()
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

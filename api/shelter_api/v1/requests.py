@@ -246,7 +246,7 @@ def ask(request: Call, data: JSONBody[RequestIn], idempotency_key: IdempotencyKe
 @get("/requests", sync_to_thread=True, **only(*READERS))
 def list_requests(
     request: Call,
-    state: FromQuery[RequestState | None] = None,
+    in_state: Annotated[RequestState | None, QueryParameter(name="state")] = None,
     cursor_: Annotated[str | None, QueryParameter(name="cursor")] = None,
     limit: FromQuery[int] = 50,
 ) -> RequestList:
@@ -256,7 +256,7 @@ def list_requests(
     after = place_of(cursor_)
 
     def look(tx: Tx) -> RequestList:
-        rows = intake.list_requests(tx, state=state, after=after, limit=limit + 1)
+        rows = intake.list_requests(tx, state=in_state, after=after, limit=limit + 1)
         page = rows[:limit]
         more = len(rows) > limit
         return RequestList(
