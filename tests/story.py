@@ -135,7 +135,9 @@ def the_network_is_data(night: Night) -> None:
     refused = night.shelter("network", "load", str(path))
     expect(refused.returncode != 0 and f":{line}:" in refused.stderr, refused.stderr)
     # the shortest hold, so that the night does not wait long for one to run out
-    path.write_text(networks.bundled("secova").replace("hold_minutes = 20", "hold_minutes = 1"))
+    text = networks.bundled("secova").replace("hold_minutes = 20", "hold_minutes = 1")
+    sapv = 'key = "sapv-secova"\n'
+    path.write_text(text.replace(sapv, f'{sapv}duty_phone = "{SAPV_PHONE}"\n', 1))
     loaded = night.shelter("network", "load", str(path))
     expect(loaded.returncode == 0 and "5 communes" in loaded.stdout, loaded.stderr)
 

@@ -20,9 +20,10 @@ from shelter.db.session import Database
 from shelter.db.tables import NetworkRow
 from shelter.domain.clock import SystemClock
 from shelter.domain.errors import Invalid, ShelterError
-from shelter.domain.network_file import NetworkFileError, parse_network, read_text
+from shelter.domain.network_file import parse_network
 from shelter.domain.sample_file import parse_sample
 from shelter.domain.sides import SYSTEM, Role, Side
+from shelter.domain.toml_reader import NetworkFileError, read_text
 from shelter.services import audit, demo
 from shelter.services.access import create_user
 from shelter.services.context import Shelter

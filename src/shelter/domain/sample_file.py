@@ -12,20 +12,11 @@ from dataclasses import dataclass
 from shelter.domain.availability import Sharing
 from shelter.domain.household import EVERYONE
 from shelter.domain.network import Network
-from shelter.domain.network_file import (
-    KEY,
-    LINE,
-    PHONE,
-    PLACE_KINDS,
-    Document,
-    OneOf,
-    Pattern,
-    Table,
-    commune_of,
-    point,
-)
+from shelter.domain.network_file import KEY, PHONE, PLACE_KINDS, commune_of, point
 from shelter.domain.sides import Role, sides_of
-from shelter_solver.problem import Person, Point, Side, Zoning, distance_m
+from shelter.domain.toml_reader import LINE, Document, OneOf, Pattern, Table
+from shelter_solver.problem import Person, Point, Side, Site, Zoning
+from shelter_solver.verify import zoning_conflicts
 
 #: words that stand for several kinds of person. Many women's houses refuse sons from twelve
 #: on, so ``women_and_children`` leaves teenage boys out: a house that takes them says so.
@@ -86,6 +77,11 @@ class SampleSite:
     places: frozenset[str]
     description: str | None
     units: tuple[SampleUnit, ...]
+
+    @property
+    def placed(self) -> Site:
+        """The site as the zoning rule sees it."""
+        return Site(self.key, self.audience, self.commune, self.point, self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +148,11 @@ def _sites(
         if not table.sound:
             continue  # a stand-in value is no reason to speak of zoning
         for other in sites:
-            for what in zoning_conflicts(site, other, zoning):
+            for _, _, why in zoning_conflicts((site.placed, other.placed), zoning):
                 do = "move the site, or change the audience"
-                table.problem("audience", f"with {other.key}: {what}", do)
+                table.problem("audience", f"with {other.key}: too near ({why})", do)
         sites.append(site)
     return tuple(sites)
-
-
-def zoning_conflicts(a: SampleSite, b: SampleSite, zoning: Zoning) -> tuple[str, ...]:
-    """How two sites of different audiences break the network's static rule; empty if they don't."""
-    if a.audience is b.audience:
-        return ()
-    found: list[str] = []
-    metres = distance_m(a.point, b.point)
-    if metres < zoning.min_distance_m:
-        found.append(f"{metres:.0f} m apart, the network wants {zoning.min_distance_m:.0f} m")
-    shared = sorted(a.places & b.places)
-    found += [f"both have {p}" for p in shared if p.partition(":")[0] in zoning.place_kinds]
-    return tuple(found)
 
 
 def _units(site: Table) -> tuple[SampleUnit, ...]:

@@ -17,6 +17,7 @@ from shelter.domain.availability import Sharing
 from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import EVERYONE, Person
+from shelter.domain.network_file import PLACE_KINDS
 from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side
 from shelter.services.context import Tx, found
 from shelter_solver import problem as model
@@ -291,7 +292,7 @@ def _check_site(tx: Tx, given: SiteInput, service: str | None) -> None:
     problems.extend(
         FieldProblem(f"places.{number}", "place")
         for number, place in enumerate(given.places)
-        if not re.fullmatch(r"(building|entrance|caretaker|service|bus):[^\s:][^:]{0,59}", place)
+        if not re.fullmatch(rf"({'|'.join(PLACE_KINDS)}):[^\s:][^:]{{0,59}}", place)
     )
     if len(given.places) > 20:
         problems.append(FieldProblem("places", "too_many", (("max", 20),)))
