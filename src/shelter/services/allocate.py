@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -87,7 +86,7 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
             tx.session.expunge(request)
             request.first_night, request.nights = tx.tonight, left
         now = situation(tx, request.side, asking=request)
-        return request, now, _calls(tx, now), tx.now, tx.network.defaults.stale_after
+        return request, now, _calls(tx, now, request.side), tx.now, tx.network.defaults.stale_after
 
     request, now, calls, at, limit = system.run(actor, read, read_only=True)
     answer: Answer = place(now.problem, str(request.id), options=3, limit_s=LIMIT_S, seed=0)
@@ -146,15 +145,17 @@ def _change(now: Situation, change: Change, at: datetime, limit: timedelta) -> C
     return ChangeView(change.code, params, option)
 
 
-def _calls(tx: Tx, now: Situation) -> list[ChangeView]:
+def _calls(tx: Tx, now: Situation, side: Side) -> list[ChangeView]:
     """The service whose word on an unavailable unit is oldest: it may no longer be true."""
-    oldest: Unit | None = None
-    for unit_id, unit in now.units.items():
-        blocked = any(block.first_night <= tx.tonight for block in now.blocks.get(unit_id, ()))
-        if blocked and (oldest is None or unit.confirmed_at < oldest.confirmed_at):
-            oldest = unit
-    if oldest is None or oldest.side is not _only_side(tx):
+    unavailable = [
+        unit
+        for unit_id, unit in now.units.items()
+        if unit.side is side
+        and any(block.first_night <= tx.tonight for block in now.blocks.get(unit_id, ()))
+    ]
+    if not unavailable:
         return []
+    oldest = min(unavailable, key=lambda unit: (unit.confirmed_at, unit.id))
     site = now.sites[str(oldest.site_id)]
     params: dict[str, str | int | float] = {
         "service": tx.network.service(site.service).name,
@@ -165,11 +166,3 @@ def _calls(tx: Tx, now: Situation) -> list[ChangeView]:
     if phone is not None:
         params["phone"] = phone
     return [ChangeView("call", params)]
-
-
-def _only_side(tx: Tx) -> Side | None:
-    return tx.actor.side
-
-
-def stays_given(option: OptionView) -> Sequence[tuple[UUID, date, date]]:
-    return [(stay.unit.id, stay.first_night, stay.end_night) for stay in option.stays]
