@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -39,12 +40,12 @@ class Tx:
         self.keyring = system.keyring
         self._entries: list[Entry] = []
 
-    @property
+    @cached_property
     def network(self) -> Network:
-        """Raises Conflict while no network is loaded."""
+        """The network as this transaction found it. Raises Conflict while none is loaded."""
         return self.system.network(self.session)
 
-    @property
+    @cached_property
     def tonight(self) -> date:
         network = self.network
         return tonight(self.now, network.timezone, network.defaults.night_rolls_over_at)
