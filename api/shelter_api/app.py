@@ -9,13 +9,13 @@ from typing import Any
 
 from anyio import to_thread
 from litestar import Litestar, Router
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
@@ -71,10 +71,7 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
             ),
         ],
         guards=[check_access],
-        middleware=[
-            DefineMiddleware(Observe, secure=running.settings.secure),
-            DefineMiddleware(Authentication),
-        ],
+        middleware=[DefineMiddleware(Authentication)],
         exception_handlers={
             ShelterError: errors.on_refusal,
             HTTPException: errors.on_http_error,
@@ -92,6 +89,8 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
         debug=False,
     )
     app.state.system = running
+    # around the router too: an unknown path or a wrong method is answered with the same headers
+    app.asgi_handler = Observe(app.asgi_handler, secure=running.settings.secure)
     return app
 
 

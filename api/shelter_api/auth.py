@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from anyio import to_thread
 from litestar.connection import ASGIConnection
@@ -74,5 +73,7 @@ def _same_site(connection: ASGIConnection[Any, Any, Any, Any], from_cookie: bool
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}
     if (origin := headers.get("origin")) is not None:
-        return urlsplit(origin).netloc == headers.get("host", "")
+        # "null", or something that is no origin at all, has no host
+        host = origin.partition("://")[2]
+        return bool(host) and host == headers.get("host", "")
     return not from_cookie

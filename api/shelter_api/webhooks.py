@@ -17,6 +17,7 @@ from shelter.services.inbound import receive
 from shelter.services.outbox import status_report
 from shelter_api.access import public
 
+
 async def _signed_form(request: Request[Any, Any, Any]) -> dict[str, str]:
     """The form of a webhook. Raises NotFound without Twilio, NotAllowed on a wrong signature."""
     system: Shelter = request.app.state.system

@@ -1,0 +1,35 @@
+"""Server-rendered pages. They work without scripts; every text comes from the catalogues."""
+
+from litestar import Router
+from litestar.di import Provide
+
+from shelter_api.pages import (
+    alerts,
+    board,
+    home,
+    messages,
+    placements,
+    requests,
+    session,
+    sites,
+    units,
+)
+from shelter_api.pages.forms import form_of
+
+route_handlers = (
+    Router(
+        "/",
+        dependencies={"form": Provide(form_of)},
+        route_handlers=[
+            *session.route_handlers,
+            *home.route_handlers,
+            *requests.route_handlers,
+            *placements.route_handlers,
+            *board.route_handlers,
+            *sites.route_handlers,
+            *units.route_handlers,
+            *alerts.route_handlers,
+            *messages.route_handlers,
+        ],
+    ),
+)

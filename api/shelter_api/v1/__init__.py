@@ -5,9 +5,11 @@ from __future__ import annotations
 from litestar import Router
 
 from shelter_api.v1 import alerts, board, inbox, network, placements, requests, session, sites
+from shelter_api.v1.common import check_body
 
 router = Router(
     path="/api/v1",
+    before_request=check_body,
     route_handlers=[
         *session.route_handlers,
         *network.route_handlers,

@@ -15,7 +15,17 @@ from shelter.domain.sides import Role, Side
 from shelter.services import alerts
 from shelter.services.context import Tx
 from shelter_api.access import only
-from shelter_api.v1.common import Call, IdempotencyKey, Out, read, write_once
+from shelter_api.v1.common import (
+    Call,
+    Cursor,
+    IdempotencyKey,
+    Out,
+    limit_of,
+    page_of,
+    place_of,
+    read,
+    write_once,
+)
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 
@@ -34,6 +44,8 @@ class AlertOut(Out):
 
 class AlertList(Out):
     items: list[AlertOut]
+    #: give it as ``cursor`` to get the next page; None on the last
+    next: str | None
 
 
 def _out(tx: Tx, alert: Alert) -> AlertOut:
@@ -51,14 +63,22 @@ def _out(tx: Tx, alert: Alert) -> AlertOut:
 
 
 @get("/alerts", sync_to_thread=True, **only(*READERS))
-def list_alerts(request: Call, open_only: FromQuery[bool] = False) -> AlertList:
-    """Your service's alerts, unanswered first."""
-    return read(
-        request,
-        lambda tx: AlertList(
-            items=[_out(tx, alert) for alert in alerts.list_alerts(tx, open_only=open_only)]
-        ),
-    )
+def list_alerts(
+    request: Call,
+    open_only: FromQuery[bool] = False,
+    after: Cursor = None,
+    limit: FromQuery[int] = 50,
+) -> AlertList:
+    """Your service's alerts, newest first, in pages."""
+    place, size = place_of(after), limit_of(limit)
+
+    def look(tx: Tx) -> AlertList:
+        answered = False if open_only else None
+        rows = alerts.list_alerts(tx, answered=answered, after=place, limit=size + 1)
+        page, following = page_of(rows, size)
+        return AlertList(items=[_out(tx, alert) for alert in page], next=following)
+
+    return read(request, look)
 
 
 @post("/alerts/{alert_id:uuid}/acknowledgement", sync_to_thread=True, **only(*READERS))

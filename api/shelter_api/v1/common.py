@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar import Request, Response
-from litestar.params import HeaderParameter
-from pydantic import BaseModel, ConfigDict
+from litestar.exceptions import ClientException, HTTPException
+from litestar.params import HeaderParameter, QueryParameter
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shelter.domain.errors import FieldProblem, Invalid, PreconditionRequired, Stale
 from shelter.domain.sides import Actor
 from shelter.services.context import Shelter, Tx
 from shelter.services.idempotency import once
+from shelter.services.paging import Place
 
 T = TypeVar("T")
+R = TypeVar("R")
 Call = Request[Actor, str, Any]
 
 IdempotencyKey = Annotated[
@@ -30,16 +33,48 @@ IdempotencyKey = Annotated[
         description="Random, chosen by the caller: a repeated call gets the same answer.",
     ),
 ]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(name="cursor", description="``next`` of the page before; without it the first."),
+]
 IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description="The ETag of what was read before the edit."),
 ]
+
+#: dates that can be calculated with, whatever is added to them
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(3000, 1, 1))]
+
+
+async def check_body(request: Request[Any, Any, Any]) -> None:
+    """A body is JSON, says that it is, and is not nested deeper than anything we ask for.
+
+    A page of somebody else's can make a browser send any text without asking us first, but not
+    with this content type.
+    """
+    if not await request.body():
+        return
+    if request.content_type[0] != "application/json":
+        raise HTTPException(status_code=415)
+    try:
+        await request.json()
+    except RecursionError:
+        raise ClientException from None
 
 
 class In(BaseModel):
     """A request body: closed, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=500)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        """PostgreSQL's text cannot hold it."""
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and "\0" in text:
+                raise ValueError("may not contain the character U+0000")
+        return value
 
 
 class Out(BaseModel):
@@ -93,19 +128,36 @@ def version_of(if_match: str | None) -> int:
         raise Stale("stale") from None
 
 
-def cursor(at: str, row_id: UUID) -> str:
+def limit_of(limit: int) -> int:
+    """The length of a page. Raises Invalid when it is not 1 to 100."""
+    if not 1 <= limit <= 100:
+        raise Invalid(FieldProblem("limit", "range", (("min", 1), ("max", 100))))
+    return limit
+
+
+def page_of(rows: Sequence[R], limit: int) -> tuple[Sequence[R], str | None]:
+    """The rows of a page, and the cursor of the next, from a query for one row more."""
+    page = rows[:limit]
+    if len(rows) <= limit:
+        return page, None
+    last: Any = page[-1]
+    return page, cursor(last.created_at, last.id)
+
+
+def cursor(at: datetime, row_id: UUID) -> str:
     """Where a page of a list ended. Says nothing that the row itself does not say."""
-    return base64.urlsafe_b64encode(f"{at}|{row_id}".encode()).decode()
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{row_id}".encode()).decode()
 
 
-def place_of(text: str | None) -> tuple[str, UUID] | None:
+def place_of(text: str | None) -> Place | None:
     """Raises Invalid on a cursor that this API did not give."""
     if text is None:
         return None
     try:
         at, row_id = base64.urlsafe_b64decode(text.encode()).decode().split("|")
-        if datetime.fromisoformat(at).tzinfo is None:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
             raise ValueError
-        return at, UUID(row_id)
-    except (ValueError, binascii.Error):
+        return moment.astimezone(UTC), UUID(row_id)
+    except (ValueError, OverflowError, binascii.Error):
         raise Invalid(FieldProblem("cursor", "cursor")) from None

@@ -7,14 +7,25 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from shelter.domain.errors import NotFound
 from shelter.domain.messages import MessageState
 from shelter.domain.sides import Role
 from shelter.services import inbound, local_inbox, outbox
+from shelter.services.context import Tx
 from shelter_api.access import only, signed_in
-from shelter_api.v1.common import Call, In, Out, read, system_of
+from shelter_api.v1.common import (
+    Call,
+    Cursor,
+    In,
+    Out,
+    limit_of,
+    page_of,
+    place_of,
+    read,
+    system_of,
+)
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 
@@ -31,6 +42,8 @@ class MessageOut(Out):
 
 class MessageList(Out):
     items: list[MessageOut]
+    #: give it as ``cursor`` to get the next page; None on the last
+    next: str | None
 
 
 class InboxMessage(Out):
@@ -54,14 +67,16 @@ class ReplyOut(Out):
 
 
 @get("/messages", sync_to_thread=True, **only(*READERS))
-def messages(request: Call) -> MessageList:
-    """What was sent to your service's phones and about its requests."""
-    return read(
-        request,
-        lambda tx: MessageList(
-            items=[MessageOut.model_validate(row) for row in outbox.list_messages(tx)]
-        ),
-    )
+def messages(request: Call, after: Cursor = None, limit: FromQuery[int] = 50) -> MessageList:
+    """What was sent to your service's phones and about its requests, in pages."""
+    place, size = place_of(after), limit_of(limit)
+
+    def look(tx: Tx) -> MessageList:
+        rows = outbox.list_messages(tx, after=place, limit=size + 1)
+        page, following = page_of(rows, size)
+        return MessageList(items=[MessageOut.model_validate(row) for row in page], next=following)
+
+    return read(request, look)
 
 
 def _refuse_unless_demo(request: Call) -> None:

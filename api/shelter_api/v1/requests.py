@@ -12,7 +12,7 @@ from pydantic import Field
 
 from shelter import i18n
 from shelter.domain.availability import Freshness
-from shelter.domain.errors import FieldProblem, Invalid, ShelterError, Taken
+from shelter.domain.errors import ShelterError, Taken
 from shelter.domain.household import Language, Person
 from shelter.domain.requests import Outcome, RequestState, Urgency
 from shelter.domain.sides import Role, Side
@@ -23,11 +23,14 @@ from shelter_api.errors import problem
 from shelter_api.language import language_of
 from shelter_api.v1.common import (
     Call,
+    Cursor,
+    Day,
     IdempotencyKey,
     IfMatch,
     In,
     Out,
-    cursor,
+    limit_of,
+    page_of,
     place_of,
     read,
     system_of,
@@ -86,7 +89,7 @@ class RequestIn(In):
 
 class AmendmentIn(In):
     first_night: date | None = None
-    nights: int | None = None
+    nights: Annotated[int, Field(ge=1)] | None = None
     arrival_hour: int | None = None
     urgency: Urgency | None = None
     avoid_communes: Annotated[list[str], Field(max_length=100)] | None = None
@@ -136,8 +139,8 @@ class RequestList(Out):
 
 class StayIn(In):
     unit_id: UUID
-    first_night: date
-    end_night: date
+    first_night: Day
+    end_night: Day
 
 
 class HoldIn(In):
@@ -247,22 +250,16 @@ def ask(request: Call, data: JSONBody[RequestIn], idempotency_key: IdempotencyKe
 def list_requests(
     request: Call,
     in_state: Annotated[RequestState | None, QueryParameter(name="state")] = None,
-    cursor_: Annotated[str | None, QueryParameter(name="cursor")] = None,
+    after: Cursor = None,
     limit: FromQuery[int] = 50,
 ) -> RequestList:
     """Your service's requests, newest first, in pages."""
-    if not 1 <= limit <= 100:
-        raise Invalid(FieldProblem("limit", "range", (("min", 1), ("max", 100))))
-    after = place_of(cursor_)
+    place, size = place_of(after), limit_of(limit)
 
     def look(tx: Tx) -> RequestList:
-        rows = intake.list_requests(tx, state=in_state, after=after, limit=limit + 1)
-        page = rows[:limit]
-        more = len(rows) > limit
-        return RequestList(
-            items=[RequestOut.model_validate(row) for row in page],
-            next=cursor(page[-1].created_at.isoformat(), page[-1].id) if more else None,
-        )
+        rows = intake.list_requests(tx, state=in_state, after=place, limit=size + 1)
+        page, following = page_of(rows, size)
+        return RequestList(items=[RequestOut.model_validate(row) for row in page], next=following)
 
     return read(request, look)
 

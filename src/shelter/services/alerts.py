@@ -14,6 +14,7 @@ from shelter.domain.network import Service
 from shelter.domain.sides import Role, Side
 from shelter.services.context import Tx, found
 from shelter.services.outbox import queue
+from shelter.services.paging import Place, newest_first
 
 
 def raise_alert(
@@ -90,18 +91,18 @@ def victim_assistance_of(tx: Tx, service_key: str) -> Sequence[Service]:
     return network.victim_assistance
 
 
-def list_alerts(tx: Tx, *, open_only: bool, limit: int = 100) -> Sequence[Alert]:
-    """The alerts of the actor's service (a coordinator: of all), unanswered and newest first."""
+def list_alerts(
+    tx: Tx, *, answered: bool | None = None, after: Place | None = None, limit: int = 100
+) -> Sequence[Alert]:
+    """The alerts of the actor's service (a coordinator: of all), newest first."""
     query = tx.rows.select(Alert)
     if tx.actor.role is not Role.COORDINATOR:
         query = query.where(col(Alert.service) == tx.actor.service)
-    if open_only:
-        query = query.where(col(Alert.acknowledged_at).is_(None))
-    query = query.order_by(
-        col(Alert.acknowledged_at).is_not(None), col(Alert.created_at).desc(), col(Alert.id)
+    if answered is not None:
+        query = query.where(col(Alert.acknowledged_at).is_not(None) == answered)
+    return newest_first(
+        tx.session, query, col(Alert.created_at), col(Alert.id), after=after, limit=limit
     )
-    result: Sequence[Alert] = tx.session.exec(query.limit(limit)).all()
-    return result
 
 
 def acknowledge(tx: Tx, alert_id: UUID) -> Alert:

@@ -128,15 +128,18 @@ def board(
             if tx.actor.role is not Role.ON_CALL or placement.service == tx.actor.service:
                 references.append(requests[placement.request_id].code)
                 request_ids.append(placement.request_id)
+        for start, until, reason in blocked.get(unit.id, ()):
+            if start <= night and (until is None or night < until):
+                free_beds = 0
+                if not rows_here:
+                    cell = _BLOCK_CELL[reason]
+                break
+        if waiting:
+            free_beds = 0
+            if not rows_here:
+                cell = Cell.WAITING
         if rows_here and not private and free_beds:
             cell = Cell.PART_FREE
-        if not rows_here:
-            for start, until, reason in blocked.get(unit.id, ()):
-                if start <= night and (until is None or night < until):
-                    cell, free_beds = _BLOCK_CELL[reason], 0
-                    break
-            if waiting:
-                cell, free_beds = Cell.WAITING, 0
         return Night(night, cell, free_beds, tuple(references), tuple(request_ids))
 
     limit = tx.network.defaults.stale_after

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from shelter import i18n
-from shelter.db.tables import Alert, InboundSeen, Message, Unit, User
+from shelter.db.tables import Alert, InboundSeen, Message, Site, Unit, User
 from shelter.domain.sides import SYSTEM
 from shelter.services.alerts import mark_acknowledged
 from shelter.services.context import Shelter, Tx
@@ -26,8 +27,11 @@ def receive(system: Shelter, sender: str, text: str, provider_id: str) -> str:
     def handle(tx: Tx) -> str:
         if tx.session.get(InboundSeen, provider_id) is not None:
             return ""
-        tx.session.add(InboundSeen(provider_id=provider_id, at=tx.now))
-        tx.session.flush()
+        try:
+            with tx.session.begin_nested():
+                tx.session.add(InboundSeen(provider_id=provider_id, at=tx.now))
+        except IntegrityError:  # its copy is being dealt with in this moment
+            return ""
         words = _words(text)
         message = _message(tx, sender, words)
         language = _language(tx, sender)
@@ -73,5 +77,10 @@ def _message(tx: Tx, sender: str, words: list[str]) -> Message | None:
 
 
 def _language(tx: Tx, sender: str) -> str:
-    found = tx.session.exec(select(User.language).where(col(User.phone) == sender)).first()
-    return found or tx.network.languages[0]
+    for query in (
+        select(User.language).where(col(User.phone) == sender),
+        select(Site.contact_language).where(col(Site.contact_phone) == sender),
+    ):
+        if (found := tx.session.exec(query).first()) is not None:
+            return found
+    return tx.network.languages[0]

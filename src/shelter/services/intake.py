@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 from sqlmodel import col
@@ -22,6 +22,7 @@ from shelter.domain.sides import Role
 from shelter.services import audit
 from shelter.services.alerts import raise_alert
 from shelter.services.context import Tx, found
+from shelter.services.paging import Place, newest_first
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{3,39}")
 MAX_DISTANCE_KM = 100
@@ -175,9 +176,11 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
         tx,
         RequestInput(
             people=people,
-            nights=change.nights or request.nights,
+            nights=request.nights if change.nights is None else change.nights,
             arrival_hour=change.arrival_hour,
-            move_agreement=change.move_agreement or request.move_agreement,
+            move_agreement=request.move_agreement
+            if change.move_agreement is None
+            else change.move_agreement,
             avoid_communes=change.avoid_communes or (),
             prefer_communes=change.prefer_communes or (),
         ),
@@ -216,23 +219,17 @@ def own_request(tx: Tx, request_id: UUID) -> Request:
 
 
 def list_requests(
-    tx: Tx, *, state: RequestState | None, after: tuple[str, UUID] | None, limit: int
+    tx: Tx, *, state: RequestState | None = None, after: Place | None = None, limit: int = 100
 ) -> Sequence[Request]:
-    """Newest first. ``after`` is the place of the last row of the page before."""
+    """The requests of the actor's service (a coordinator: of all), newest first."""
     query = tx.rows.select(Request)
     if tx.actor.role is not Role.COORDINATOR:
         query = query.where(col(Request.service) == tx.actor.service)
     if state is not None:
         query = query.where(col(Request.state) == state)
-    if after is not None:
-        at, row_id = datetime.fromisoformat(after[0]), after[1]
-        query = query.where(
-            (col(Request.created_at) < at)
-            | ((col(Request.created_at) == at) & (col(Request.id) < row_id))
-        )
-    query = query.order_by(col(Request.created_at).desc(), col(Request.id).desc())
-    result: Sequence[Request] = tx.session.exec(query.limit(limit)).all()
-    return result
+    return newest_first(
+        tx.session, query, col(Request.created_at), col(Request.id), after=after, limit=limit
+    )
 
 
 def close(tx: Tx, request_id: UUID, outcome: Outcome) -> Request:

@@ -20,7 +20,7 @@ def load_network(tx: Tx, text: str, *, name: str = "network file") -> Network:
     the new zoning rule.
     """
     network = parse_network(text, name=name)
-    row = tx.session.get(NetworkRow, 1)
+    row = tx.session.get(NetworkRow, 1, with_for_update=True)
     if row is None:
         row = NetworkRow(key=network.key, text=text, loaded_at=tx.now)
     elif row.key != network.key:

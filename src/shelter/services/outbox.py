@@ -16,13 +16,14 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from shelter import i18n
-from shelter.db.tables import Message
+from shelter.db.tables import Message, Request
 from shelter.domain.codes import random_code
 from shelter.domain.messages import MessageState, supersedes, text_problems
 from shelter.domain.network import Defaults
-from shelter.domain.sides import SYSTEM, Side
+from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Gateway, OutcomeUnknown, Receipt, Refused, TryLater
 from shelter.services.context import Shelter, Tx
+from shelter.services.paging import Place, newest_first
 
 LEASE = timedelta(seconds=60)
 #: a message that nobody could hand over for so long would only confuse when it arrived
@@ -85,7 +86,8 @@ def after_quiet_hours(now: datetime, defaults: Defaults, tx: Tx) -> datetime:
     if not quiet:
         return now
     day = local.date() if at < end else local.date() + timedelta(days=1)
-    return datetime.combine(day, time(end.hour, end.minute), tx.network.timezone)
+    # fold: in the hour that a clock change repeats, the end that comes after ``now``
+    return datetime.combine(day, time(end.hour, end.minute, fold=local.fold), tx.network.timezone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +110,53 @@ def deliver(system: Shelter, gateway: Gateway, owner: str) -> Delivery:
     reconciled = _reconcile(system, gateway)
     handed_over = 0
     for message in system.run(SYSTEM, lambda tx: _claim(tx, owner)):
-        _hand_over(system, gateway, owner, message)
-        handed_over += 1
+        # a batch may take longer than a lease: each message's is renewed before its own call
+        if system.run(SYSTEM, lambda tx, m=message: _renew(tx, owner, m)):  # type: ignore[misc]
+            _hand_over(system, gateway, owner, message)
+            handed_over += 1
     return Delivery(handed_over, reconciled, expired)
 
 
 def _claim(tx: Tx, owner: str) -> Sequence[Message]:
     due: Sequence[Message] = tx.session.exec(
         select(Message)
-        .where(col(Message.state) == _S.PENDING, col(Message.due_at) <= tx.now)
+        .where(
+            col(Message.state) == _S.PENDING,
+            col(Message.due_at) <= tx.now,
+            col(Message.expires_at) > tx.now,
+        )
         .order_by(col(Message.urgent).desc(), col(Message.due_at))
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     ).all()
+    if any(not message.urgent for message in due):
+        # due before the quiet hours, and held up: it waits for the morning now
+        calm_from = after_quiet_hours(tx.now, tx.network.defaults, tx)
+        for message in due:
+            if not message.urgent and calm_from > tx.now:
+                message.due_at = calm_from
+                tx.session.add(message)
+        due = [message for message in due if message.due_at <= tx.now]
     for message in due:
         message.state, message.lease_owner = _S.LEASED, owner
         message.lease_until, message.changed_at = tx.now + LEASE, tx.now
         message.attempts += 1
         tx.session.add(message)
     return due
+
+
+def _renew(tx: Tx, owner: str, message: Message) -> bool:
+    """Whether the lease is still this owner's; it then begins anew."""
+    row = tx.session.get(Message, message.id, with_for_update=True)
+    if row is None or not _is_leased_to(row, owner, message):
+        return False
+    row.lease_until = tx.now + LEASE
+    tx.session.add(row)
+    return True
+
+
+def _is_leased_to(row: Message, owner: str, claimed: Message) -> bool:
+    return row.state is _S.LEASED and row.lease_owner == owner and row.attempts == claimed.attempts
 
 
 def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) -> None:
@@ -144,7 +174,7 @@ def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) 
 
     def note(tx: Tx) -> None:
         row = tx.session.get(Message, message.id, with_for_update=True)
-        if row is None or row.state is not _S.LEASED or row.lease_owner != owner:
+        if row is None or not _is_leased_to(row, owner, message):
             return  # the lease ran out meanwhile: whoever took it over decides
         if state is _S.PENDING:
             pause = wait if wait is not None else _pause(row.attempts)
@@ -158,6 +188,7 @@ def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) 
         row.lease_owner = row.lease_until = None
         row.changed_at = tx.now
         tx.session.add(row)
+        _tell_if_lost(tx, row)
 
     system.run(SYSTEM, note)
 
@@ -179,9 +210,6 @@ def _leases_that_ran_out(tx: Tx) -> None:
 
 
 def _expire(tx: Tx) -> int:
-    from shelter.domain.alerts import AlertKind
-    from shelter.services.alerts import raise_alert
-
     late = tx.session.exec(
         select(Message)
         .where(col(Message.state) == _S.PENDING, col(Message.expires_at) <= tx.now)
@@ -190,15 +218,29 @@ def _expire(tx: Tx) -> int:
     for message in late:
         message.state, message.changed_at = _S.EXPIRED, tx.now
         tx.session.add(message)
-        if message.alert_id is None:  # an alert stands on the screens whether its SMS went or not
-            raise_alert(
-                tx,
-                AlertKind.MESSAGE_FAILED,
-                message.service or tx.network.coordinator,
-                side=message.side,
-                occasion=f"message:{message.id}",
-            )
+        _tell_if_lost(tx, message)
     return len(late)
+
+
+def _tell_if_lost(tx: Tx, message: Message) -> None:
+    """A message that reached nobody is told on the screens, once: somebody has to call."""
+    from shelter.domain.alerts import AlertKind
+    from shelter.services.alerts import raise_alert
+
+    if message.state not in {_S.EXPIRED, _S.FAILED, _S.UNDELIVERED}:
+        return
+    if message.alert_id is not None:
+        return  # an alert stands on the screens whether its SMS went or not
+    request = tx.session.get(Request, message.request_id) if message.request_id else None
+    raise_alert(
+        tx,
+        AlertKind.MESSAGE_FAILED,
+        message.service or tx.network.coordinator,
+        request,
+        unit_id=message.unit_id,
+        side=message.side,
+        occasion=f"message:{message.id}",
+    )
 
 
 def _reconcile(system: Shelter, gateway: Gateway) -> int:
@@ -218,15 +260,15 @@ def _reconcile(system: Shelter, gateway: Gateway) -> int:
             receipt = gateway.find(message.to_phone, message.code, message.created_at)
         except (TryLater, OutcomeUnknown, Refused):
             continue  # still unknown: ask again next time
-        system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m.id, r))  # type: ignore[misc]
+        system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m, r))  # type: ignore[misc]
         count += 1
     return count
 
 
-def _settle(tx: Tx, message_id: UUID, receipt: Receipt | None) -> None:
-    row = tx.session.get(Message, message_id, with_for_update=True)
-    if row is None or row.state is not _S.UNCERTAIN:
-        return
+def _settle(tx: Tx, asked: Message, receipt: Receipt | None) -> None:
+    row = tx.session.get(Message, asked.id, with_for_update=True)
+    if row is None or row.state is not _S.UNCERTAIN or row.attempts != asked.attempts:
+        return  # the answer is about an earlier attempt: another worker has sent it since
     if receipt is None:
         row.state, row.due_at = _S.PENDING, tx.now
     else:
@@ -234,6 +276,7 @@ def _settle(tx: Tx, message_id: UUID, receipt: Receipt | None) -> None:
         row.error_code = receipt.error_code
     row.changed_at = tx.now
     tx.session.add(row)
+    _tell_if_lost(tx, row)
 
 
 def status_report(tx: Tx, provider_id: str, state: MessageState, error_code: str | None) -> bool:
@@ -246,17 +289,15 @@ def status_report(tx: Tx, provider_id: str, state: MessageState, error_code: str
     if supersedes(state, row.state):
         row.state, row.error_code, row.changed_at = state, error_code, tx.now
         tx.session.add(row)
+        _tell_if_lost(tx, row)
     return True
 
 
-def list_messages(tx: Tx, limit: int = 100) -> Sequence[Message]:
-    """What was sent about the actor's sides and service, newest first."""
-    from shelter.domain.sides import Role
-
+def list_messages(tx: Tx, *, after: Place | None = None, limit: int = 100) -> Sequence[Message]:
+    """What was sent to and about the actor's service (a coordinator: to all), newest first."""
     query = tx.rows.select(Message)
     if tx.actor.role is not Role.COORDINATOR:
         query = query.where(col(Message.service) == tx.actor.service)
-    result: Sequence[Message] = tx.session.exec(
-        query.order_by(col(Message.created_at).desc()).limit(limit)
-    ).all()
-    return result
+    return newest_first(
+        tx.session, query, col(Message.created_at), col(Message.id), after=after, limit=limit
+    )

@@ -71,7 +71,7 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
         raise Conflict("request_closed")
     if tx.rows.live_placement_of(request.id) is not None:
         raise Conflict("request_has_placement")
-    _check_choice(choice)
+    _check_choice(choice, tx.tonight)
     _lock_case(tx, request)
     lock_units(tx.session, [stay.unit_id for stay in choice])
     units = _units(tx, choice)
@@ -167,7 +167,11 @@ def review(tx: Tx, placement_id: UUID, *, approve: bool) -> PlacementRow:
     """A coordinator approves or declines a perpetrator placement (networks that review all)."""
     action = Action.APPROVE if approve else Action.DECLINE
     placement, request = _locked(tx, placement_id, action)
-    _move(tx, placement, request, action, next_state(placement.state, action))
+    after = next_state(placement.state, action)
+    if approve:  # this is the transaction that promises: what was true at the hold may not be now
+        stays = tx.rows.stays([placement.id])
+        _verify(tx, request, [StayChoice(s.unit_id, s.first_night, s.end_night) for s in stays])
+    _move(tx, placement, request, action, after)
     if approve:
         _promise(tx, placement, request)
     else:
@@ -273,19 +277,27 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
     """End a stay: the nights to come are free after the place's cleaning nights."""
     placement, request = _locked(tx, placement_id, Action.DEPART)
     after = next_state(placement.state, Action.DEPART)
-    last_night = _night_after(tx)
+    free_from = _night_after(tx)
     for stay in tx.rows.stays([placement.id]):
-        end = min(stay.end_night, max(last_night, stay.first_night + timedelta(days=1)))
+        # an arrival counts as a night; a unit to which they never came does not
+        at_arrival = stay.first_night == placement.first_night <= tx.tonight
+        if stay.first_night >= free_from and not at_arrival:
+            _free_nights(tx, [stay.id], stay.first_night)
+            continue
+        end = min(stay.end_night, max(free_from, stay.first_night + timedelta(days=1)))
         unit: Unit = found(tx.rows.get(Unit, stay.unit_id), "unit")
         _free_nights(tx, [stay.id], end)
-        if unit.cleaning_nights and end >= tx.tonight - timedelta(days=1):
+        # a shared unit is not closed: others sleep there, or were promised to
+        cleaning = unit.cleaning_nights if unit.sharing is Sharing.PRIVATE else 0
+        cleaned_by = end + timedelta(days=cleaning)
+        if cleaning and cleaned_by > tx.tonight:
             tx.session.add(
                 Block(
                     unit_id=unit.id,
                     side=unit.side,
                     reason=BlockReason.CLEANING,
                     first_night=end,
-                    end_night=end + timedelta(days=unit.cleaning_nights),
+                    end_night=cleaned_by,
                     created_at=tx.now,
                     created_by=tx.actor.user_id,
                 )
@@ -293,8 +305,9 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
         if stay.first_night < end < stay.end_night:
             stay.end_night = end
             tx.session.add(stay)
-    if placement.first_night < last_night < placement.end_night:
-        placement.end_night = last_night
+    placement.end_night = min(
+        placement.end_night, max(free_from, placement.first_night + timedelta(days=1))
+    )
     placement.ended_at = tx.now
     _move(tx, placement, request, Action.DEPART, after)
     request.state, request.outcome, request.closed_at = (
@@ -343,7 +356,11 @@ def reveal_address(tx: Tx, placement_id: UUID) -> Sequence[tuple[Site, Location]
         side=placement.side,
         request_id=placement.request_id,
     )
-    return [(site, location_of(tx, site)) for site in sites.values()]
+    return [
+        (site, location_of(tx, site))
+        for site in sites.values()
+        if named or site.service == tx.actor.service  # staff: their own site, not the other one
+    ]
 
 
 def _locked(tx: Tx, placement_id: UUID, action: Action) -> tuple[PlacementRow, Request]:
@@ -465,7 +482,7 @@ def _is_site_staff(tx: Tx, placement: PlacementRow) -> bool:
     return False
 
 
-def _check_choice(choice: Sequence[StayChoice]) -> None:
+def _check_choice(choice: Sequence[StayChoice], tonight: date) -> None:
     problems = []
     if not 1 <= len(choice) <= MAX_PARTS:
         problems.append(FieldProblem("stays", "range", (("min", 1), ("max", MAX_PARTS))))
@@ -473,6 +490,11 @@ def _check_choice(choice: Sequence[StayChoice]) -> None:
         FieldProblem(f"stays.{number}.end_night", "end_after_first")
         for number, stay in enumerate(choice)
         if not stay.first_night < stay.end_night <= stay.first_night + timedelta(days=366)
+    )
+    problems.extend(  # nights that are over were slept in or not: nobody can be given them now
+        FieldProblem(f"stays.{number}.first_night", "night_range")
+        for number, stay in enumerate(choice)
+        if stay.first_night < tonight
     )
     if problems:
         raise Invalid(*problems)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from shelter.db.rows import Rows
-from shelter.db.tables import Site, Unit
+from shelter.db.tables import NetworkRow, Site, Unit
 from shelter.domain.availability import Sharing
 from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
@@ -81,6 +81,8 @@ def add_site(
     On the victim side it opens at once when the zoning rule permits. On the perpetrator side every
     new site waits for a coordinator, whatever is near: the answer must not depend on victim sites.
     """
+    if tx.actor.role not in {Role.COMMUNE_STAFF, Role.COORDINATOR, None}:  # None: the system
+        raise NotAllowed("not_allowed")
     side = _side_of(tx.actor, side)
     service = tx.actor.service if tx.actor.role is Role.COMMUNE_STAFF else service
     _check_site(tx, given, service)
@@ -129,6 +131,8 @@ def edit_site(tx: Tx, site_id: UUID, given: SiteInput, version: int) -> Site:
 
 def approve_site(tx: Tx, site_id: UUID) -> Site:
     """A coordinator opens a site that waits; zoning is explained to them if it is in the way."""
+    if tx.actor.role not in {Role.COORDINATOR, None}:  # None: the system itself
+        raise NotAllowed("not_allowed")
     site: Site = found(tx.rows.get(Site, site_id, for_update=True), "site")
     if site.opened_at is None:
         open_site(tx, site)
@@ -138,6 +142,9 @@ def approve_site(tx: Tx, site_id: UUID) -> Site:
 
 def open_site(tx: Tx, site: Site) -> None:
     """Let a site be given out. Raises Conflict while it breaks the zoning rule."""
+    # the row that states the rule is its lock: two sites that are opened in the same moment would
+    # not see each other
+    tx.session.get(NetworkRow, 1, with_for_update=True)
     site.opened_at = tx.now
     tx.session.add(site)
     tx.session.flush()
@@ -319,7 +326,12 @@ def _check_unit(given: UnitInput) -> None:
             ("intake_until", given.intake_until, 0, 23),
             ("cleaning_nights", given.cleaning_nights, 0, 14),
             ("renewals", given.renewals, 0, 12),
-            ("max_stay_nights", given.max_stay_nights or 1, 1, 1100),
+            (
+                "max_stay_nights",
+                1 if given.max_stay_nights is None else given.max_stay_nights,
+                1,
+                1100,
+            ),
         )
         if not low <= value <= high
     ]

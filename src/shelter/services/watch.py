@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+import contextlib
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from shelter.db.tables import Message, PlacementRow, Request, Site, Unit
@@ -48,7 +50,8 @@ def notice_missed_arrivals(tx: Tx) -> int:
         day = placement.first_night
         if hour < defaults.night_rolls_over_at:
             day += timedelta(days=1)  # the small hours belong to the night before
-        expected = datetime.combine(day, time(hour), zone)
+        # in UTC: hours that are added to a local time are wrong by one in the nights of a change
+        expected = datetime.combine(day, time(hour), zone).astimezone(UTC)
         confirmed = placement.confirmed_at or placement.held_at
         if tx.now < max(expected, confirmed) + defaults.missed_arrival_after:
             continue
@@ -103,25 +106,28 @@ def chase_stale_availability(tx: Tx) -> int:
                 site.service,
                 unit_id=unit.id,
                 side=unit.side,
+                reference=unit.code,
                 occasion=occasion,
             )
             asked += alert is not None
             continue
         if tx.session.exec(select(Message.id).where(col(Message.occasion) == occasion)).first():
             continue
-        queue(
-            tx,
-            "sms.availability",
-            to=site.contact_phone,
-            language=site.contact_language,
-            reference=unit.code,
-            side=unit.side,
-            service=site.service,
-            unit_id=unit.id,
-            urgent=False,
-            occasion=occasion,
-        )
-        asked += 1
+        with contextlib.suppress(IntegrityError):  # another worker asked in the same moment
+            with tx.session.begin_nested():
+                queue(
+                    tx,
+                    "sms.availability",
+                    to=site.contact_phone,
+                    language=site.contact_language,
+                    reference=unit.code,
+                    side=unit.side,
+                    service=site.service,
+                    unit_id=unit.id,
+                    urgent=False,
+                    occasion=occasion,
+                )
+            asked += 1
     return asked
 
 
@@ -133,6 +139,7 @@ def watch_separations(tx: Tx) -> int:
     """
     now = situation(tx, Side.VICTIMS)
     present = {party.id: party.present for party in now.problem.parties if party.present}
+    placements = {str(placement.request_id): placement for placement in tx.rows.live_placements()}
     told = 0
     for violation in verify(now.problem, present):
         if violation.rule != "separation" or violation.other is None:
@@ -154,7 +161,9 @@ def watch_separations(tx: Tx) -> int:
                     AlertKind.SEPARATION_BROKEN,
                     service,
                     request,
-                    occasion=f"separation:{party_id}:{other_id}",
+                    placement=placements[party_id],
+                    # by placement: the same two people may be put too close a second time
+                    occasion=f"separation:{placements[party_id].id}:{placements[other_id].id}",
                 )
                 told += alert is not None
     return told

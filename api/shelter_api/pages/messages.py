@@ -1,0 +1,66 @@
+"""Messages that were sent, and the local inbox that stands in for phones in a demonstration."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from litestar import Response, get, post
+
+from shelter.domain.errors import NotFound
+from shelter.domain.sides import Role
+from shelter.services import inbound, local_inbox, outbox
+from shelter_api.access import only, signed_in
+from shelter_api.pages.common import Call, system_of
+from shelter_api.pages.forms import Form
+from shelter_api.pages.rendering import show
+
+READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
+
+
+@get("/messages", sync_to_thread=True, include_in_schema=False, **only(*READERS))
+def messages(request: Call) -> Response[Any]:
+    return show(request, "messages.html", lambda tx: {"messages": outbox.list_messages(tx)})
+
+
+def _refuse_unless_shown(request: Call) -> bool:
+    """The inbox shows everybody's phone. True when one may answer from it, too."""
+    settings = system_of(request).settings
+    allowed = settings.demo or request.user.role is Role.ADMINISTRATOR
+    if settings.twilio is not None or not allowed:
+        raise NotFound("not_found", what="page")
+    return settings.demo
+
+
+@get("/inbox", sync_to_thread=True, include_in_schema=False, **signed_in())
+def inbox(request: Call) -> Response[Any]:
+    return _inbox(request, Form(), None, _refuse_unless_shown(request))
+
+
+@post("/inbox", sync_to_thread=True, include_in_schema=False, status_code=200, **signed_in())
+def reply(request: Call, form: Form) -> Response[Any]:
+    """Answer as one of the phones of a demonstration."""
+    if not _refuse_unless_shown(request):
+        raise NotFound("not_found", what="page")
+    answer = inbound.receive(
+        system_of(request),
+        form.text("from_phone")[:20].strip(),
+        form.text("text"),
+        f"local-{secrets.token_hex(16)}",
+    )
+    return _inbox(request, form, answer, True)
+
+
+def _inbox(request: Call, form: Form, answer: str | None, may_reply: bool) -> Response[Any]:
+    return show(
+        request,
+        "inbox.html",
+        lambda tx: {"messages": local_inbox.read(tx)},
+        form=form,
+        answer=answer,
+        may_reply=may_reply,
+        came_from="/inbox",
+    )
+
+
+route_handlers = (messages, inbox, reply)
