@@ -347,6 +347,7 @@ def upgrade() -> None:
             "languages", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("min_supervision", sa.Integer(), nullable=False),
+        sa.Column("own_cots", sa.Integer(), nullable=False),
         sa.Column("may_use_two_units", sa.Boolean(), nullable=False),
         sa.Column("may_change_unit", sa.Boolean(), nullable=False),
         sa.Column("move_agreement", sa.String(), nullable=False),

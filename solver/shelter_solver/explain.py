@@ -39,10 +39,10 @@ def refusal(problem: Problem, party: Party, limits: Limits) -> Refusal:
 def bring_cots(problem: Problem, party: Party, limits: Limits) -> Iterator[Change]:
     """The fewest cots that somebody would have to bring."""
     for cots in range(1, party.cots + 1):
-        units = tuple(replace(unit, cots=unit.cots + cots) for unit in problem.units)
-        option = _opened(replace(problem, units=units), party, limits)
-        if option:
-            yield Change("bring_cots", {"cots": cots}, option)
+        equipped = replace(party, own_cots=party.own_cots + cots)
+        change = next(_if_the_party(problem, equipped, "bring_cots", limits, {"cots": cots}), None)
+        if change:
+            yield change
             return
 
 

@@ -202,6 +202,8 @@ class Party:
     arrival_hour: int | None = None
     #: 0 can wait, 1 soon, 2 tonight, 3 in danger now
     urgency: int = 2
+    #: cots that come with the household: so many infants need none of the unit's
+    own_cots: int = 0
     step_free: bool = False
     pets: bool = False
     quiet: bool = False
@@ -227,6 +229,7 @@ class Party:
         _require(sum(self.people.values()) > 0, f"{here}.people", "nobody is in the household")
         _require(self.nights >= 1, f"{here}.nights", "must be at least 1")
         _require(0 <= self.urgency <= 3, f"{here}.urgency", "must be 0 to 3")
+        _require(self.own_cots >= 0, f"{here}.own_cots", f"{self.own_cots} is negative")
         _require(0 <= self.min_supervision <= 3, f"{here}.min_supervision", "must be 0 to 3")
         _require(
             self.arrival_hour is None or 0 <= self.arrival_hour <= 23,
@@ -246,7 +249,8 @@ class Party:
 
     @property
     def cots(self) -> int:
-        return self.people.get(Person.INFANT, 0)
+        """Cots needed of the unit."""
+        return max(0, self.people.get(Person.INFANT, 0) - self.own_cots)
 
     @property
     def kinds(self) -> frozenset[Person]:

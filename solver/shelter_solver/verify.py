@@ -395,7 +395,10 @@ def _over(unit: Unit, there: Iterable[Party]) -> bool:
     need: Counter[str] = Counter()
     for party in there:
         for person, count in party.people.items():
-            need["cot" if person is Person.INFANT else "bed"] += count
+            if person is Person.INFANT:
+                need["cot"] += max(0, count - party.own_cots)
+            else:
+                need["bed"] += count
     return need["bed"] > unit.beds or need["cot"] > unit.cots
 
 

@@ -250,12 +250,10 @@ def made(given: Problem, asking: Party, change: Change) -> Problem:
     """The problem once the change has been made, written down once more."""
     anna: dict[str, object] = {}
     if change.code == "bring_cots":
-        cots = int(change.params["cots"])
-        units = tuple(replace(unit, cots=unit.cots + cots) for unit in given.units)
-        return replace(given, units=units)
-    if change.code == "release_kept_back":
+        anna = {"own_cots": asking.own_cots + int(change.params["cots"])}
+    elif change.code == "release_kept_back":
         return replace(given, kept_back_urgency=asking.urgency)
-    if change.code == "two_units":
+    elif change.code == "two_units":
         anna = {"may_use_two_units": True}
     elif change.code == "change_unit":
         anna = {"may_change_unit": True}

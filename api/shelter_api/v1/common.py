@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar import Request, Response
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, SerializationException
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -58,7 +58,7 @@ async def check_body(request: Request[Any, Any, Any]) -> None:
         raise HTTPException(status_code=415)
     try:
         await request.json()
-    except RecursionError:
+    except (SerializationException, RecursionError):
         raise ClientException from None
 
 

@@ -74,6 +74,8 @@ class RequestIn(In):
     own_transport: bool = False
     languages: Annotated[list[Language], Field(max_length=20)] = []
     min_supervision: int = 0
+    #: cots that come with the household
+    own_cots: int = 0
     may_use_two_units: bool = False
     may_change_unit: bool = False
     move_agreement: str = "none"
@@ -94,6 +96,7 @@ class AmendmentIn(In):
     urgency: Urgency | None = None
     avoid_communes: Annotated[list[str], Field(max_length=100)] | None = None
     prefer_communes: Annotated[list[str], Field(max_length=100)] | None = None
+    own_cots: int | None = None
     may_use_two_units: bool | None = None
     may_change_unit: bool | None = None
     move_agreement: str | None = None
@@ -119,6 +122,7 @@ class RequestOut(Out):
     own_transport: bool
     languages: list[str]
     min_supervision: int
+    own_cots: int
     may_use_two_units: bool
     may_change_unit: bool
     move_agreement: str

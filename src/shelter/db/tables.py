@@ -226,6 +226,8 @@ class Request(SQLModel, table=True):
     own_transport: bool = False
     languages: list[str] = Field(sa_column=sa.Column(_json(), nullable=False))
     min_supervision: int = 0
+    #: cots that come with the household
+    own_cots: int = 0
     may_use_two_units: bool = False
     may_change_unit: bool = False
     #: whose consent a move to another unit would need, once housed

@@ -16,6 +16,8 @@ MAX_PER_KIND = 12
 @dataclass(frozen=True, slots=True)
 class Household:
     people: Mapping[Person, int]
+    #: cots that come with it
+    own_cots: int = 0
 
     @property
     def size(self) -> int:
@@ -23,11 +25,13 @@ class Household:
 
     @property
     def beds(self) -> int:
-        return self.size - self.cots
+        """Beds needed: everybody but infants."""
+        return self.size - self.people.get(Person.INFANT, 0)
 
     @property
     def cots(self) -> int:
-        return self.people.get(Person.INFANT, 0)
+        """Cots needed of the place."""
+        return max(0, self.people.get(Person.INFANT, 0) - self.own_cots)
 
 
 class Language(StrEnum):

@@ -61,6 +61,7 @@ class RequestInput:
     own_transport: bool = False
     languages: tuple[Language, ...] = ()
     min_supervision: int = 0
+    own_cots: int = 0
     may_use_two_units: bool = False
     may_change_unit: bool = False
     move_agreement: str = "none"
@@ -109,6 +110,7 @@ def ask(tx: Tx, given: RequestInput) -> Request:
         own_transport=given.own_transport,
         languages=[language.value for language in given.languages],
         min_supervision=given.min_supervision,
+        own_cots=given.own_cots,
         may_use_two_units=given.may_use_two_units,
         may_change_unit=given.may_change_unit,
         move_agreement=given.move_agreement,
@@ -151,6 +153,7 @@ class Amendment:
     urgency: Urgency | None = None
     avoid_communes: tuple[str, ...] | None = None
     prefer_communes: tuple[str, ...] | None = None
+    own_cots: int | None = None
     may_use_two_units: bool | None = None
     may_change_unit: bool | None = None
     move_agreement: str | None = None
@@ -178,6 +181,7 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
             people=people,
             nights=request.nights if change.nights is None else change.nights,
             arrival_hour=change.arrival_hour,
+            own_cots=change.own_cots or 0,
             move_agreement=request.move_agreement
             if change.move_agreement is None
             else change.move_agreement,
@@ -262,6 +266,11 @@ def close(tx: Tx, request_id: UUID, outcome: Outcome) -> Request:
     return request
 
 
+def household_of(request: Request) -> Household:
+    people = {Person(kind): count for kind, count in request.household.items()}
+    return Household(people, request.own_cots)
+
+
 def placements_of(tx: Tx, request: Request) -> Sequence[PlacementRow]:
     return tx.rows.placements_of(request.id)
 
@@ -304,6 +313,8 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
         )
     if given.arrival_hour is not None and not 0 <= given.arrival_hour <= 23:
         problems.append(FieldProblem("arrival_hour", "range", (("min", 0), ("max", 23))))
+    if not 0 <= given.own_cots <= MAX_PER_KIND:
+        problems.append(FieldProblem("own_cots", "range", (("min", 0), ("max", MAX_PER_KIND))))
     if not 0 <= given.min_supervision <= 3:
         problems.append(FieldProblem("min_supervision", "range", (("min", 0), ("max", 3))))
     if given.move_agreement not in {"none", "party", "service"}:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -87,7 +87,8 @@ def after_quiet_hours(now: datetime, defaults: Defaults, tx: Tx) -> datetime:
         return now
     day = local.date() if at < end else local.date() + timedelta(days=1)
     # fold: in the hour that a clock change repeats, the end that comes after ``now``
-    return datetime.combine(day, time(end.hour, end.minute, fold=local.fold), tx.network.timezone)
+    ends = datetime.combine(day, time(end.hour, end.minute, fold=local.fold), tx.network.timezone)
+    return ends.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from shelter.domain.alerts import AlertKind
 from shelter.domain.availability import BlockReason, Sharing
 from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Taken
-from shelter.domain.household import Household, Person
+from shelter.domain.household import Household
 from shelter.domain.nights import each_night
 from shelter.domain.placements import (
     LIVE,
@@ -42,7 +42,7 @@ from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.sides import Role, Side
 from shelter.services.alerts import raise_alert, victim_assistance_of
 from shelter.services.context import Tx, found
-from shelter.services.intake import own_request
+from shelter.services.intake import household_of, own_request
 from shelter.services.outbox import queue
 from shelter.services.problems import situation
 from shelter.services.sites import Location, location_of
@@ -94,7 +94,7 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
     request.state = RequestState.PLACED
     request.version += 1
     tx.session.add(request)
-    household = Household({Person(kind): n for kind, n in request.household.items()})
+    household = household_of(request)
     try:
         tx.session.flush()
         for part in choice:
@@ -247,7 +247,7 @@ def extend(tx: Tx, placement_id: UUID, end_night: date) -> PlacementRow:
     added = [StayChoice(s.unit_id, placement.end_night, end_night) for s in last]
     _refuse_taken(tx, added, units)
     _verify(tx, request, longer, renewing=True)
-    household = Household({Person(kind): n for kind, n in request.household.items()})
+    household = household_of(request)
     before = placement.end_night
     try:
         for stay in last:

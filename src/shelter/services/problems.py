@@ -184,6 +184,7 @@ def _party(
         pets=request.pets,
         quiet=request.quiet,
         min_supervision=request.min_supervision,
+        own_cots=request.own_cots,
         excluded_communes=frozenset(request.avoid_communes),
         excluded_sites=frozenset(request.avoid_sites),
         danger_zones=tuple(
