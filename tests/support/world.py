@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from unittest import mock
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from shelter import networks
 from shelter.cli import DEMO_PASSWORD
@@ -21,14 +24,18 @@ from shelter.domain.sample_file import parse_sample
 from shelter.domain.sides import SYSTEM, Actor
 from shelter.messaging.gateway import Receipt
 from shelter.services import allocate, demo, intake, placements
-from shelter.services.access import actor_of
-from shelter.services.context import Shelter
+from shelter.services.access import actor_of, hash_password
+from shelter.services.context import Shelter, Tx
 from shelter.services.networks import load_network
 from shelter.settings import Settings
 
 #: a Saturday in November, 22:10 in Belgium: when most calls come
 EVENING = datetime(2026, 11, 21, 21, 10, tzinfo=UTC)
 TONIGHT = date(2026, 11, 21)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R", bound=SQLModel)
 
 
 @dataclass
@@ -99,6 +106,20 @@ class World:
     system: Shelter
     clock: MovableClock
 
+    def do(
+        self, actor: Actor, work: Callable[Concatenate[Tx, P], T], *args: P.args, **given: P.kwargs
+    ) -> T:
+        """One service call in one transaction: ``world.do(staff, block_unit, unit.id, …)``."""
+        return self.system.run(actor, lambda tx: work(tx, *args, **given))
+
+    def all(self, table: type[R], **equal: Any) -> list[R]:
+        """The rows of a table in which these columns have these values."""
+
+        def look(session: Session) -> list[R]:
+            return list(session.exec(select(table).filter_by(**equal)))
+
+        return self.system.database.run(look, read_only=True)
+
     def user(self, login: str) -> Actor:
         def look(session: Any) -> Actor:
             return actor_of(session.exec(select(User).where(col(User.login) == login)).one())
@@ -158,19 +179,26 @@ def empty_world(database: Database, **settings: Any) -> World:
     return World(system, clock)
 
 
-def secova_world(database: Database, **settings: Any) -> World:
+@cache
+def _hashed(password: str) -> str:
+    return hash_password(password)
+
+
+def secova_world(
+    database: Database, *, edited: Callable[[str], str] | None = None, **settings: Any
+) -> World:
+    """SECOVA with its sample; ``edited`` changes the text of its network file first."""
     world = empty_world(database, **settings)
-    world.system.run(
-        SYSTEM, lambda tx: load_network(tx, networks.bundled("secova"), name="secova")
-    )
-    world.system.run(
-        SYSTEM,
-        lambda tx: demo.load_sample(
-            tx,
-            parse_sample(networks.bundled("secova.sample"), tx.network, name="secova.sample"),
-            DEMO_PASSWORD,
-        ),
-    )
+    text = networks.bundled("secova")
+    world.do(SYSTEM, load_network, edited(text) if edited else text, name="secova")
+
+    def fill(tx: Tx) -> None:
+        sample = parse_sample(networks.bundled("secova.sample"), tx.network, name="secova.sample")
+        demo.load_sample(tx, sample, DEMO_PASSWORD)
+
+    # hashing is slow on purpose, and every world has the same password
+    with mock.patch.object(demo, "hash_password", _hashed):
+        world.system.run(SYSTEM, fill)
     return world
 
 

@@ -14,7 +14,7 @@ from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages import views
 from shelter_api.pages.common import Call, local_path, write_once
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Posted
 from shelter_api.pages.rendering import show
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
@@ -37,7 +37,7 @@ def list_alerts(request: Call) -> Response[Any]:
     include_in_schema=False,
     **only(*READERS),
 )
-def acknowledge(request: Call, alert_id: FromPath[UUID], form: Form) -> Response[Any]:
+def acknowledge(request: Call, alert_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
         alerts.acknowledge(tx, alert_id)
         return local_path(form.text("back"), "/alerts")

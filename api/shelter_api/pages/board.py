@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,13 +11,38 @@ from litestar import Request, Response, get
 
 from shelter.domain.sides import Role, Side
 from shelter.services import board as boards
-from shelter.services.board import Cell
+from shelter.services.board import Cell, Night
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages.common import Call
 from shelter_api.pages.rendering import show
 
 NIGHTS = (7, 14, 28)
+#: told night by night; everything else is one bar over its nights
+SINGLE = frozenset({Cell.FREE, Cell.PART_FREE})
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Consecutive nights that tell the same; one cell of the table."""
+
+    first: Night
+    nights: int
+
+
+def bars(nights: Iterable[Night]) -> list[Bar]:
+    found: list[Bar] = []
+    for night in nights:
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and night.cell not in SINGLE
+            and (night.cell, night.references) == (before.first.cell, before.first.references)
+        ):
+            found[-1] = Bar(before.first, before.nights + 1)
+        else:
+            found.append(Bar(night, 1))
+    return found
 
 
 @get(
@@ -37,6 +64,7 @@ def board(request: Call) -> Response[Any]:
             "earlier": it.first_night - step,
             "later": it.first_night + step,
             "cells": tuple(Cell),
+            "bars": bars,
             "sides": tuple(Side) if tx.actor.role is Role.COORDINATOR else (),
             "opens_requests": tx.actor.role in {Role.ON_CALL, Role.COORDINATOR},
         }
@@ -48,12 +76,11 @@ def _asked(request: Request[Any, Any, Any]) -> tuple[Side | None, date | None, i
     """What the address names; what it names wrongly is as if it were not there."""
     params = request.query_params
     named = params.get("side")
+    first: date | None
     try:
         first = date.fromisoformat(params.get("first") or "")
-        if not 2000 < first.year < 2200:
-            first = None  # type: ignore[assignment]
     except ValueError:
-        first = None  # type: ignore[assignment]
+        first = None
     nights = params.get("nights", "")
     return (
         Side(named) if named in set(Side) else None,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from litestar import Request
+from litestar.di import NamedDependency
 
 from shelter.domain.errors import FieldProblem, Invalid
 
@@ -145,6 +146,10 @@ class Form:
     def content(self) -> dict[str, list[str]]:
         """What makes this form the same as another: all but its own key."""
         return {name: given for name, given in sorted(self.values.items()) if name != "key"}
+
+
+#: the parameter ``form`` of a handler
+Posted = NamedDependency[Form]
 
 
 async def form_of(request: Request[Any, Any, Any]) -> Form:

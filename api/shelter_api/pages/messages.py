@@ -12,7 +12,7 @@ from shelter.domain.sides import Role
 from shelter.services import inbound, local_inbox, outbox
 from shelter_api.access import only, signed_in
 from shelter_api.pages.common import Call, system_of
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
@@ -34,11 +34,12 @@ def _refuse_unless_shown(request: Call) -> bool:
 
 @get("/inbox", sync_to_thread=True, include_in_schema=False, **signed_in())
 def inbox(request: Call) -> Response[Any]:
-    return _inbox(request, Form(), None, _refuse_unless_shown(request))
+    phone = request.query_params.get("from", "")
+    return _inbox(request, Form({"from_phone": [phone]}), None, _refuse_unless_shown(request))
 
 
 @post("/inbox", sync_to_thread=True, include_in_schema=False, status_code=200, **signed_in())
-def reply(request: Call, form: Form) -> Response[Any]:
+def reply(request: Call, form: Posted) -> Response[Any]:
     """Answer as one of the phones of a demonstration."""
     if not _refuse_unless_shown(request):
         raise NotFound("not_found", what="page")

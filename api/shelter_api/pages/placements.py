@@ -20,7 +20,7 @@ from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import views
 from shelter_api.pages.common import Call, Notice, read, system_of, write_once
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 from shelter_api.pages.requests import show_request
 
@@ -81,7 +81,7 @@ def _page(
     **only(*READERS),
 )
 def act(
-    request: Call, placement_id: FromPath[UUID], action: FromPath[str], form: Form
+    request: Call, placement_id: FromPath[UUID], action: FromPath[str], form: Posted
 ) -> Response[Any]:
     """One move of the table of states; the service says who may make it."""
     if action not in ACTIONS:

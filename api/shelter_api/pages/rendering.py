@@ -15,7 +15,7 @@ from babel.dates import format_date, format_skeleton, format_time
 from jinja2 import StrictUndefined, pass_context
 from jinja2.runtime import Context
 from litestar import MediaType, Request
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 
 from shelter import i18n
@@ -28,6 +28,48 @@ from shelter_api.pages.common import Call, local_path, read, system_of
 
 STATIC = Path(__file__).parent.parent / "static"
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+#: what a wrong field is called above its form, by the first part of its name
+LABELS: Mapping[str, str] = {
+    "people": "ask.who",
+    "first_night": "ask.first_night",
+    "nights": "ask.nights",
+    "arrival_hour": "ask.arrival_hour",
+    "min_supervision": "ask.supervision",
+    "case_reference": "ask.case",
+    "keep_apart": "ask.apart",
+    "avoid_communes": "ask.avoid_communes",
+    "avoid_sites": "ask.avoid_sites",
+    "avoid_zones": "ask.avoid_zones",
+    "prefer_communes": "ask.prefer",
+    "move_agreement": "ask.move_agreement",
+    "urgency": "ask.urgency",
+    "outcome": "request.close",
+    "end_night": "action.extend",
+    "name": "site.form.name",
+    "commune": "site.form.commune",
+    "address": "site.form.address",
+    "lat": "ask.zone.lat",
+    "lon": "ask.zone.lon",
+    "places": "site.form.places",
+    "contact_phone": "site.form.phone",
+    "contact_language": "site.form.language",
+    "description": "site.form.description",
+    "service": "site.form.service",
+    "side": "site.form.side",
+    "label": "unit.form.label",
+    "beds": "unit.form.beds",
+    "cots": "unit.form.cots",
+    "sharing": "unit.form.sharing",
+    "admits": "unit.form.admits",
+    "supervision": "unit.form.supervision",
+    "intake_from": "unit.form.intake_from",
+    "intake_until": "unit.form.intake_until",
+    "cleaning_nights": "unit.form.cleaning",
+    "max_stay_nights": "unit.form.max_stay",
+    "renewals": "unit.form.renewals",
+    "reason": "block.reason",
+}
 
 #: path, text and icon of the ways through the pages, by role
 WAYS: Mapping[Role, tuple[tuple[str, str, str], ...]] = {
@@ -76,6 +118,7 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "fresh_key": lambda: secrets.token_urlsafe(18),
             "unique": lambda: uuid4().hex[:8],
             "problem_text": _problem_text,
+            "field_label": lambda problem: LABELS.get(problem.field.split(".")[0]),
         }
     )
     environment.filters.update(
@@ -95,7 +138,6 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
 
 
 def render(
-    request: Request[Any, Any, Any],
     template: str,
     *,
     status: int = 200,
@@ -125,7 +167,7 @@ def show(
         facts = {"network": tx.network, "now": tx.now, "tonight": tx.tonight}
         return {**facts, **work(tx)}
 
-    return render(request, template, status=status, **read(request, look), **more)
+    return render(template, status=status, **read(request, look), **more)
 
 
 # --- words ------------------------------------------------------------------------------------

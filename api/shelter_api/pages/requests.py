@@ -18,7 +18,7 @@ from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages import request_form, views
 from shelter_api.pages.common import Call, Notice, read, system_of, write_once
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 from shelter_api.v1.common import cursor, place_of
 
@@ -48,6 +48,7 @@ def list_requests(request: Call) -> Response[Any]:
             "states": tuple(RequestState),
             "next": cursor(page[-1].created_at, page[-1].id) if more else None,
             "later": after is not None,
+            "two_sided": tx.actor.side is None,
         }
 
     return show(request, "requests/list.html", look)
@@ -59,7 +60,7 @@ def new_request(request: Call) -> Response[Any]:
 
 
 @post("/requests", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
-def ask(request: Call, form: Form) -> Response[Any]:
+def ask(request: Call, form: Posted) -> Response[Any]:
     if form.text("more"):  # another row, without a script
         return _form_page(request, form, None)
     try:
@@ -88,9 +89,7 @@ def _form_page(request: Call, form: Form | None, notice: Notice | None) -> Respo
     )
 
 
-@get(
-    "/requests/{request_id:uuid}", sync_to_thread=True, include_in_schema=False, **only(*READERS)
-)
+@get("/requests/{request_id:uuid}", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def request_page(request: Call, request_id: FromPath[UUID]) -> Response[Any]:
     return show_request(request, request_id)
 
@@ -140,7 +139,7 @@ def show_request(
     include_in_schema=False,
     **only(Role.ON_CALL),
 )
-def hold(request: Call, request_id: FromPath[UUID], form: Form) -> Response[Any]:
+def hold(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Keep the chosen option. Whoever comes too late sees at once what is free now."""
 
     def work(tx: Tx) -> str:
@@ -177,7 +176,7 @@ def _choice(form: Form) -> list[placements.StayChoice]:
     include_in_schema=False,
     **only(Role.ON_CALL),
 )
-def change(request: Call, request_id: FromPath[UUID], form: Form) -> Response[Any]:
+def change(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Change what the person agreed to change, and look again."""
 
     def work(tx: Tx) -> str:
@@ -222,7 +221,7 @@ def _amendment(form: Form) -> tuple[intake.Amendment, int]:
     include_in_schema=False,
     **only(Role.ON_CALL),
 )
-def close(request: Call, request_id: FromPath[UUID], form: Form) -> Response[Any]:
+def close(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """End a request without a stay, with the outcome that the worker states."""
 
     def work(tx: Tx) -> str:

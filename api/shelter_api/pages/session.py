@@ -20,7 +20,7 @@ from shelter_api.access import public, signed_in
 from shelter_api.auth import ended_cookie, session_cookie
 from shelter_api.language import COOKIE
 from shelter_api.pages.common import Call, Notice, local_path, system_of
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Posted
 from shelter_api.pages.rendering import render
 
 YEAR_S = 365 * 24 * 3600
@@ -36,7 +36,6 @@ def _demo_users() -> tuple[SampleUser, ...]:
 def _page(request: Request[Any, Any, Any], login: str, notice: Notice | None) -> Response[Any]:
     demo = system_of(request).settings.demo
     return render(
-        request,
         "sign_in.html",
         status=notice.status if notice is not None else 200,
         login=login,
@@ -55,7 +54,7 @@ def sign_in_page(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 @post("/sign-in", sync_to_thread=True, include_in_schema=False, **public())
-def sign_in(request: Request[Any, Any, Any], form: Form) -> Response[Any]:
+def sign_in(request: Request[Any, Any, Any], form: Posted) -> Response[Any]:
     system = system_of(request)
     try:
         started = access.sign_in(system, form.text("login"), form.text("password"))

@@ -16,7 +16,7 @@ from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages import views
 from shelter_api.pages.common import Call, Notice, local_path, write_once
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 
 MANAGERS = (Role.COMMUNE_STAFF, Role.COORDINATOR)
@@ -49,7 +49,7 @@ def new_site(request: Call) -> Response[Any]:
 
 
 @post("/sites", sync_to_thread=True, include_in_schema=False, **only(*MANAGERS))
-def add_site(request: Call, form: Form) -> Response[Any]:
+def add_site(request: Call, form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
         given = _site_input(form)
         side = form.choice("side", Side, Side.VICTIMS) if form.text("side") else None
@@ -68,7 +68,7 @@ def edit_page(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
 
 
 @post("/sites/{site_id:uuid}/edit", sync_to_thread=True, include_in_schema=False, **only(*MANAGERS))
-def edit_site(request: Call, site_id: FromPath[UUID], form: Form) -> Response[Any]:
+def edit_site(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Change a site. Where it is stays as it was unless an address is typed anew."""
 
     def work(tx: Tx) -> str:
@@ -102,7 +102,7 @@ def _site_input(form: Form, where: sites.Location | None = None) -> sites.SiteIn
 
 
 def _form_page(
-    request: Call, form: Form | None, notice: Notice | None, site_id: UUID | None = None
+    request: Call, form: Posted | None, notice: Notice | None, site_id: UUID | None = None
 ) -> Response[Any]:
     def look(tx: Tx) -> dict[str, Any]:
         site = sites.managed_site(tx, site_id) if site_id is not None else None
@@ -179,7 +179,7 @@ def show_site(
     include_in_schema=False,
     **only(*MANAGERS),
 )
-def still_true(request: Call, site_id: FromPath[UUID], form: Form) -> Response[Any]:
+def still_true(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Everything known of the site's units still holds."""
 
     def work(tx: Tx) -> str:
@@ -195,7 +195,7 @@ def still_true(request: Call, site_id: FromPath[UUID], form: Form) -> Response[A
     include_in_schema=False,
     **only(Role.COORDINATOR),
 )
-def open_site(request: Call, site_id: FromPath[UUID], form: Form) -> Response[Any]:
+def open_site(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Open a site that waits; what stands in the way is said on its page."""
 
     def work(tx: Tx) -> str:

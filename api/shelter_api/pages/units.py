@@ -16,7 +16,7 @@ from shelter.services import availability, sites
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages.common import Call, Notice, local_path, read, write_once
-from shelter_api.pages.forms import Form
+from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 from shelter_api.pages.sites import MANAGERS, show_site
 
@@ -50,7 +50,7 @@ def new_unit(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
     include_in_schema=False,
     **only(*MANAGERS),
 )
-def add_unit(request: Call, site_id: FromPath[UUID], form: Form) -> Response[Any]:
+def add_unit(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
         sites.add_unit(tx, site_id, _unit_input(form))
         return f"/sites/{site_id}"
@@ -68,7 +68,7 @@ def edit_page(request: Call, unit_id: FromPath[UUID]) -> Response[Any]:
 
 
 @post("/units/{unit_id:uuid}/edit", sync_to_thread=True, include_in_schema=False, **only(*MANAGERS))
-def edit_unit(request: Call, unit_id: FromPath[UUID], form: Form) -> Response[Any]:
+def edit_unit(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
         unit = sites.edit_unit(tx, unit_id, _unit_input(form), form.whole("version"))
         return f"/sites/{unit.site_id}"
@@ -137,7 +137,7 @@ def _unit_input(form: Form) -> sites.UnitInput:
     include_in_schema=False,
     **only(*MANAGERS),
 )
-def still_true(request: Call, unit_id: FromPath[UUID], form: Form) -> Response[Any]:
+def still_true(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
         unit = availability.confirm_unit(tx, unit_id)
         return local_path(form.text("back"), f"/sites/{unit.site_id}")
@@ -151,7 +151,7 @@ def still_true(request: Call, unit_id: FromPath[UUID], form: Form) -> Response[A
     include_in_schema=False,
     **only(*MANAGERS),
 )
-def block(request: Call, unit_id: FromPath[UUID], form: Form) -> Response[Any]:
+def block(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Close nights, or mark a unit occupied, being cleaned, out of service or kept back."""
     unit = read(request, lambda tx: sites.managed_unit(tx, unit_id))
 
@@ -176,7 +176,7 @@ def block(request: Call, unit_id: FromPath[UUID], form: Form) -> Response[Any]:
     **only(*MANAGERS),
 )
 def unblock(
-    request: Call, unit_id: FromPath[UUID], block_id: FromPath[UUID], form: Form
+    request: Call, unit_id: FromPath[UUID], block_id: FromPath[UUID], form: Posted
 ) -> Response[Any]:
     """Open the nights again, from tonight on."""
 

@@ -1,10 +1,10 @@
-"""Rows put together for a template: a placement with its parts, what a unit is worth tonight."""
+"""Rows put together for a template: a placement with its parts, what is known of a unit."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from shelter.db.tables import Alert, Block, PlacementRow, Request, Site, StayRow, Unit
@@ -46,8 +46,6 @@ class UnitNow:
     freshness: Freshness
     #: blocks from tonight on
     blocks: tuple[Block, ...]
-    #: the block that tonight lies in
-    tonight: Block | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,9 @@ def placed_at(tx: Tx, sites: Collection[Site]) -> tuple[Placed, ...]:
         if row.state is not PlacementState.HELD
         and (tx.actor.role is not Role.ON_CALL or row.service == tx.actor.service)
     ]
-    here = {stay.placement_id for stay in tx.rows.stays([p.id for p in live]) if stay.unit_id in units}
+    here = {
+        stay.placement_id for stay in tx.rows.stays([p.id for p in live]) if stay.unit_id in units
+    }
     rows = sorted((p for p in live if p.id in here), key=lambda p: (p.first_night, str(p.id)))
     requests = {r.id: r for r in tx.rows.requests([row.request_id for row in rows])}
     return all_placed(tx, rows, requests)
@@ -125,7 +125,6 @@ def units_now(tx: Tx, units: Iterable[Unit]) -> tuple[UnitNow, ...]:
             unit,
             freshness(unit.confirmed_at, tx.now, limit),
             tuple(blocks.get(unit.id, ())),
-            next((b for b in blocks.get(unit.id, ()) if b.first_night <= tx.tonight), None),
         )
         for unit in units
     )
@@ -150,7 +149,3 @@ def told(tx: Tx, alerts: Iterable[Alert]) -> tuple[Told, ...]:
 
 def ends_soon(placement: Placed) -> bool:
     return placement.row.state is PlacementState.ARRIVED and placement.nights_left <= 1
-
-
-def tomorrow(tx: Tx) -> date:
-    return tx.tonight + timedelta(days=1)

@@ -93,13 +93,14 @@ def verify_chain(session: Session, *, expected_head: str | None = None) -> Chain
     elsewhere, and its absence is reported as broken after the last entry.
     """
     previous, count, seen_head = GENESIS, 0, expected_head in (None, GENESIS)
-    for row in session.exec(
+    with session.exec(
         select(AuditEntry).order_by(col(AuditEntry.seq)).execution_options(yield_per=1000)
-    ):
-        if row.seq != count + 1 or row.previous_hash != previous or entry_hash(row) != row.hash:
-            return ChainReport(count, previous, row.seq)
-        count, previous = row.seq, row.hash
-        seen_head = seen_head or row.hash == expected_head
+    ) as rows:
+        for row in rows:
+            if row.seq != count + 1 or row.previous_hash != previous or entry_hash(row) != row.hash:
+                return ChainReport(count, previous, row.seq)
+            count, previous = row.seq, row.hash
+            seen_head = seen_head or row.hash == expected_head
     return ChainReport(count, previous, None if seen_head else count + 1)
 
 
