@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlmodel import col, select
 
 from shelter.cli import DEMO_PASSWORD
 from shelter.db.session import Database
@@ -35,7 +36,7 @@ def world(database: Database) -> World:
 
 
 def deactivate(tx: Tx, login: str) -> None:
-    user = next(user for user in tx.session.query(User) if user.login == login)
+    user = tx.session.exec(select(User).where(col(User.login) == login)).one()
     user.active = False
     tx.session.add(user)
 

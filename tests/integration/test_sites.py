@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shelter import networks
 from shelter.db.session import Database
 from shelter.db.tables import AuditEntry, Site, Unit
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound, ShelterError, Stale
@@ -19,8 +20,8 @@ from shelter.services import sites
 from shelter.services.sites import SiteInput, UnitInput
 from support.world import World, secova_world
 
-#: in Esneux, 250 m from the victim site Églantine; Ardoise is 4.6 km away
-NEAR_A_VICTIM_SITE = SiteInput("Granit", "62032", "9 rue du Mirage", 50.5700, 5.5885)
+#: in Esneux, 900 m from the victim site Églantine, and 3 km or more from all others
+NEAR_A_VICTIM_SITE = SiteInput("Granit", "62032", "9 rue du Mirage", 50.5650, 5.5750)
 FAR_FROM_ALL = SiteInput("Granit", "62032", "9 rue du Mirage", 50.5200, 5.5500)
 #: in Chaudfontaine; Ardoise lies 300 m from the second
 VICTIM_SITE = SiteInput("Lilas", "62022", "9 rue Fictive", 50.5900, 5.6300)
@@ -188,8 +189,6 @@ def test_two_sites_opened_in_the_same_moment_do_not_pass_each_other(world: World
 
 
 def test_a_network_whose_zoning_is_broken_by_what_exists_is_refused(world: World) -> None:
-    from shelter import networks
-
     text = networks.bundled("secova")
     stricter = text.replace("min_distance_m = 3000", "min_distance_m = 9000")
     with pytest.raises(Conflict) as caught:

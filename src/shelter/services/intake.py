@@ -14,13 +14,13 @@ from sqlmodel import col
 from shelter.db.session import lock_request
 from shelter.db.tables import AuditEntry, PlacementRow, Request, SeparationRow
 from shelter.domain.alerts import AlertKind
-from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import MAX_PER_KIND, Household, Language, Person
 from shelter.domain.requests import STATED_OUTCOMES, TURNED_AWAY, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
 from shelter.services import audit
 from shelter.services.alerts import raise_alert
+from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter.services.paging import Place, newest_first
 
@@ -92,7 +92,7 @@ def ask(tx: Tx, given: RequestInput) -> Request:
     request = Request(
         id=request_id,
         side=actor.side,
-        code=random_code(5),
+        code=unused_code(tx.session, col(Request.code)),
         state=RequestState.OPEN,
         service=actor.service,
         created_by=actor.user_id,

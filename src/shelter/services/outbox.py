@@ -17,11 +17,11 @@ from sqlmodel import col, select
 
 from shelter import i18n
 from shelter.db.tables import Message, Request
-from shelter.domain.codes import random_code
 from shelter.domain.messages import MessageState, supersedes, text_problems
 from shelter.domain.network import Defaults
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Gateway, OutcomeUnknown, Receipt, Refused, TryLater
+from shelter.services.codes import unused_code
 from shelter.services.context import Shelter, Tx
 from shelter.services.paging import Place, newest_first
 
@@ -51,7 +51,7 @@ def queue(
     occasion: str | None = None,
 ) -> Message:
     """Promise an SMS. Raises ValueError when its text says what a phone may never show."""
-    code = random_code(5)
+    code = unused_code(tx.session, col(Message.code))
     body = i18n.text(language, template, ref=reference, code=code)
     if problems := text_problems(body):
         raise ValueError(f"{template} in {language}: {'; '.join(problems)}")

@@ -26,7 +26,6 @@ from shelter.db.tables import (
 )
 from shelter.domain.alerts import AlertKind
 from shelter.domain.availability import BlockReason, Sharing
-from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Taken
 from shelter.domain.household import Household
 from shelter.domain.nights import each_night
@@ -41,6 +40,7 @@ from shelter.domain.placements import (
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.sides import Role, Side
 from shelter.services.alerts import raise_alert, victim_assistance_of
+from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter.services.intake import household_of, own_request
 from shelter.services.outbox import queue
@@ -81,7 +81,7 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
     placement = PlacementRow(
         side=request.side,
         request_id=request.id,
-        code=random_code(5),
+        code=unused_code(tx.session, col(PlacementRow.code)),
         state=PlacementState.HELD,
         service=request.service,
         first_night=min(stay.first_night for stay in choice),

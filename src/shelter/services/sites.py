@@ -10,15 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
 from shelter.db.rows import Rows
 from shelter.db.tables import NetworkRow, Site, Unit
 from shelter.domain.availability import Sharing
-from shelter.domain.codes import random_code
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import EVERYONE, Person
 from shelter.domain.network_file import PLACE_KINDS
 from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side
+from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter_solver import problem as model
 from shelter_solver.verify import zoning_conflicts
@@ -174,7 +175,7 @@ def add_unit(tx: Tx, site_id: UUID, given: UnitInput) -> Unit:
     unit = Unit(
         site_id=site.id,
         side=site.side,
-        code=random_code(5),
+        code=unused_code(tx.session, col(Unit.code)),
         **_unit_columns(given),
         confirmed_at=tx.now,
         confirmed_by=tx.actor.user_id,
