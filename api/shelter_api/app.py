@@ -89,6 +89,10 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
         debug=False,
     )
     app.state.system = running
+    for name, schema in app.openapi_schema.components.schemas.items():
+        # as the models do: no field but those named; a problem may bring more
+        if schema.properties and name != "Problem":
+            schema.additional_properties = False
     # around the router too: an unknown path or a wrong method is answered with the same headers
     app.asgi_handler = Observe(app.asgi_handler, secure=running.settings.secure)
     return app

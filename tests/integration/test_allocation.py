@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -181,8 +181,8 @@ def forget_victims(tx: Tx) -> None:
 
 
 @pytest.fixture
-def two_worlds(sqlite_database: Database) -> Iterator[World]:
-    yield secova_world(sqlite_database)
+def two_worlds(sqlite_database: Database) -> World:
+    return secova_world(sqlite_database)
 
 
 VICTIM_UNITS = [
@@ -354,6 +354,20 @@ def test_a_reserve_is_held_once_whoever_keeps_it_lets_it_go(world: World) -> Non
         "release_kept_back",
         lambda: world.do(staff, unblock_unit, unit.id, kept.id),
     )
+
+
+def test_a_move_of_another_household_is_advice_that_cannot_be_held_yet(world: World) -> None:
+    """No service moves a housed party so far: the unit that the move would open stays taken."""
+    full_but(world, ("Genêt", "2e étage"), ("Sureau", "Maison A"))
+    request = world.ask(
+        world.user("garde.aywaille"), people={Person.WOMAN: 1, Person.CHILD: 5}, pets=True
+    )
+    place_in(world, "garde.trooz", "Sureau", "Maison A", people=WOMAN, move_agreement="party")
+    found = change(world, world.user("garde.aywaille"), request, "move_one")
+    assert found.option is not None
+    assert (found.params["unit"], found.params["to_unit"]) == ("Sureau Maison A", "Genêt 2e étage")
+    with pytest.raises(Conflict):
+        world.hold(world.user("garde.aywaille"), request, choice(found.option))
 
 
 def test_the_call_goes_to_the_oldest_word_of_the_own_side(world: World) -> None:

@@ -143,8 +143,8 @@ def test_the_board_is_for_those_who_place_and_for_a_sensible_range(world: World)
     for login in ("sapv.secova", "admin"):
         with pytest.raises(NotAllowed):
             world.do(world.user(login), board)
-    for given in ({"nights": 0}, {"nights": 91}):
+    for nights in (0, 91):
         with pytest.raises(Invalid):
-            world.do(world.user("coordination"), board, **given)
+            world.do(world.user("coordination"), board, nights=nights)
     with pytest.raises(Invalid):
         world.do(world.user("coordination"), board, first_night=TONIGHT + timedelta(days=800))

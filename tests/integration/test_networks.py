@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import sqlalchemy as sa
 
 from shelter import networks
 from shelter.db.session import Database
 from shelter.db.tables import NetworkRow, Request
 from shelter.domain.errors import Conflict
 from shelter.domain.network import Network
-from shelter.domain.network_file import NetworkFileError
 from shelter.domain.sides import SYSTEM
+from shelter.domain.toml_reader import NetworkFileError
+from shelter.services.context import Tx
 from shelter.services.networks import load_network
 from support.world import World, empty_world, secova_world
 
@@ -37,6 +43,30 @@ def test_before_a_network_is_loaded_nothing_works_and_it_is_said(database: Datab
     assert refusal.value.code == "no_network"
     load(world, TEXT)
     assert present(world).key == "secova"
+
+
+def test_transactions_wait_for_each_other_in_the_database_only(world: World) -> None:
+    """Found broken: a lock of ``cached_property`` held one up until SQLite gave up, 10 s later."""
+    has_written, begins = threading.Event(), threading.Event()
+
+    def writer(tx: Tx) -> None:
+        tx.session.execute(sa.text("UPDATE site SET description = 'x'"))
+        has_written.set()
+        begins.wait(timeout=5)
+        time.sleep(0.2)  # the other one now waits for this one's write
+        _ = tx.tonight
+
+    def other() -> None:
+        has_written.wait(timeout=5)
+        begins.set()
+        world.system.run(SYSTEM, lambda tx: tx.tonight)
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(other)
+        pool.submit(world.system.run, SYSTEM, writer).result(timeout=30)
+        waiting.result(timeout=30)
+    assert time.monotonic() - start < 5
 
 
 def test_a_newer_edition_is_in_force_at_once(world: World) -> None:

@@ -46,6 +46,7 @@ from shelter.services import alerts, availability, intake, placements, sites, wa
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 from shelter_api.access import signed_in
+from shelter_solver.problem import Problem
 from support.server import As, Route, client_of, example_of, routes_of
 from support.world import FakeGateway, MovableClock, World, keyring, secova_world, settings_for
 
@@ -88,18 +89,18 @@ class Victims:
         except ShelterError:
             pass  # refused: then nothing has happened
 
-    def asks(self, pick: int) -> RequestRow:
+    def asks(self, pick: int, **more: Any) -> RequestRow:
         people = ({Person.WOMAN: 1, Person.CHILD: pick % 4}, {Person.WOMAN: 1}, {Person.MAN: 1})
-        return self.world.ask(
-            self.worker(pick),
-            people=people[pick % 3],
-            nights=1 + pick % 9,
-            case_reference=CASES[pick % 3] if pick % 5 else None,
-            prefer_communes=(("62009",), ("62032",), ())[pick // 3 % 3],
-        )
+        given: dict[str, Any] = {
+            "people": people[pick % 3],
+            "nights": 1 + pick % 9,
+            "case_reference": CASES[pick % 3] if pick % 5 else None,
+            "prefer_communes": (("62009",), ("62032",), ())[pick // 3 % 3],
+        }
+        return self.world.ask(self.worker(pick), **given | more)
 
-    def is_placed(self, pick: int) -> None:
-        request = self.asks(pick)
+    def is_placed(self, pick: int, **more: Any) -> None:
+        request = self.asks(pick, **more)
         worker = self.worker(pick)
         offer = self.world.options(worker, request)
         if not offer.options:
@@ -113,11 +114,9 @@ class Victims:
             self.world.confirm(worker, held)
 
     def keeps_apart(self, pick: int) -> None:
-        self.world.ask(
-            self.worker(pick),
-            keep_apart=(intake.KeptApart(CASES[pick % 3], float(pick % 60)),),
-            case_reference=CASES[(pick + 1) % 3],
-        )
+        """From everybody of another case, as far as that: placed where it is still possible."""
+        apart = intake.KeptApart(CASES[pick % 3], float(pick % 60))
+        self.is_placed(pick, keep_apart=(apart,), case_reference=CASES[(pick + 1) % 3])
 
     def goes_on(self, pick: int) -> None:
         row = self._one(PlacementRow, pick)
@@ -333,7 +332,7 @@ class Perpetrators:
             for route in self.routes:
                 if route.method != "GET" or "schema" in route.template:
                     continue
-                several = 3 if "{" in route.template else 1
+                several = 2 if "{" in route.template else 1
                 for pick in range(several):
                     self.call(person, route, pick)
 
@@ -531,6 +530,7 @@ class Stage:
         world = self.fresh()
         try:
             self.client.app.state.system = world.system
+            self.client.cookies.clear()  # the last world's choice of a language
             with identifiers_in_the_order_of_making():
                 return self._play(world, victims, steps)
         finally:
@@ -642,7 +642,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(one=EVENTS, other=EVENTS, steps=STEPS)
 def test_what_the_perpetrator_side_is_told_is_independent_of_the_victim_side(
@@ -707,14 +707,18 @@ def test_the_calls_reach_every_route_and_are_answered(stage: Stage) -> None:
 
 # --- controls: a build that leaks is caught -----------------------------------------------------
 
-#: victims of the third case are placed in Aywaille, within five kilometres of a perpetrator site
-NEAR: list[Event] = [(0, 1, 2), (0, 1, 11), (0, 1, 29)]
+#: somebody is placed who must be 59 km from everybody of the third case
+NEAR: list[Event] = [(0, 3, 59)]
 
 
 def test_control_an_offer_that_looks_at_victims_is_caught(stage: Stage) -> None:
     assert not differ(stage.play(NEAR, []), stage.play([], []))
     everything = classmethod(lambda cls, session, side: cls(session, BOTH_SIDES))
-    with mock.patch.object(Rows, "that_may_decide_for", everything):
+    # two doors stand one behind the other: the rows that are read, and what the solver looks at
+    with (
+        mock.patch.object(Rows, "that_may_decide_for", everything),
+        mock.patch.object(Problem, "seen_by", lambda self, side: self),
+    ):
         assert differ(stage.play(NEAR, []), stage.play([], []))
 
 

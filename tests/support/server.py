@@ -134,9 +134,7 @@ class Route:
             if not part.startswith("{"):
                 parts.append(part)
             else:
-                parts.append(
-                    NOBODY if ":uuid" in part else "nothing"
-                )
+                parts.append(NOBODY if ":uuid" in part else "nothing")
         return "/".join(parts)
 
     @property

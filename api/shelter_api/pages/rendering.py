@@ -42,6 +42,7 @@ LABELS: Mapping[str, str] = {
     "avoid_sites": "ask.avoid_sites",
     "avoid_zones": "ask.avoid_zones",
     "prefer_communes": "ask.prefer",
+    "own_cots": "ask.own_cots",
     "move_agreement": "ask.move_agreement",
     "urgency": "ask.urgency",
     "outcome": "request.close",

@@ -76,6 +76,7 @@ def request_input(form: Form) -> RequestInput:
         pets=form.has("pets"),
         quiet=form.has("quiet"),
         pregnancy=form.has("pregnancy"),
+        own_cots=form.whole("own_cots"),
         own_transport=form.has("own_transport"),
         languages=form.choices("languages", Language),
         min_supervision=form.whole("min_supervision"),

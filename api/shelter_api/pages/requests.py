@@ -204,6 +204,7 @@ def _amendment(form: Form) -> tuple[intake.Amendment, int]:
         first_night=form.optional_day("first_night"),
         nights=form.optional_whole("nights"),
         arrival_hour=form.optional_whole("arrival_hour"),
+        own_cots=form.optional_whole("own_cots"),
         urgency=urgency,
         avoid_communes=tuple(form.texts("avoid_communes")) if "avoid_communes" in asked else None,
         may_use_two_units=flag("may_use_two_units"),

@@ -5,19 +5,19 @@ from __future__ import annotations
 from litestar import Router
 
 from shelter_api.v1 import alerts, board, inbox, network, placements, requests, session, sites
-from shelter_api.v1.common import check_body
+from shelter_api.v1.common import REFUSALS, check_body
 
-router = Router(
-    path="/api/v1",
-    before_request=check_body,
-    route_handlers=[
-        *session.route_handlers,
-        *network.route_handlers,
-        *sites.route_handlers,
-        *requests.route_handlers,
-        *placements.route_handlers,
-        *board.route_handlers,
-        *alerts.route_handlers,
-        *inbox.route_handlers,
-    ],
-)
+handlers = [
+    *session.route_handlers,
+    *network.route_handlers,
+    *sites.route_handlers,
+    *requests.route_handlers,
+    *placements.route_handlers,
+    *board.route_handlers,
+    *alerts.route_handlers,
+    *inbox.route_handlers,
+]
+for handler in handlers:
+    handler.responses = REFUSALS
+
+router = Router(path="/api/v1", before_request=check_body, route_handlers=handlers)

@@ -84,7 +84,7 @@ def list_alerts(
 @post("/alerts/{alert_id:uuid}/acknowledgement", sync_to_thread=True, **only(*READERS))
 def acknowledge(
     request: Call, alert_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[AlertOut]:
     """Say that somebody is dealing with it."""
     return write_once(
         request, idempotency_key, None, lambda tx: _out(tx, alerts.acknowledge(tx, alert_id))

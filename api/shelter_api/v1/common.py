@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar import Request, Response
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.exceptions import ClientException, HTTPException, SerializationException
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -83,6 +84,44 @@ class Out(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
+class FieldErrorOut(Out):
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457), its words in the caller's language."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldErrorOut] | None = None
+
+
+#: what any operation may answer besides its own answer
+REFUSALS = {
+    status: ResponseSpec(
+        Problem, description=text, media_type="application/problem+json", generate_examples=False
+    )
+    for status, text in {
+        400: "The request cannot be read, or has not the described shape",
+        401: "Nobody is signed in",
+        403: "Not for this role, or from another site",
+        404: "Nothing there, as far as this user may know",
+        409: "The state of things does not permit it (any more)",
+        412: "It was changed since it was read",
+        413: "The body is larger than 256 kB",
+        415: "The body is not JSON",
+        422: "The fields have the right shape and a value that cannot be",
+        428: "A protecting header is missing",
+        429: "Too many at once: see Retry-After",
+    }.items()
+}
+
+
 def system_of(request: Call) -> Shelter:
     system: Shelter = request.app.state.system
     return system
@@ -99,7 +138,7 @@ def write(request: Call, work: Callable[[Tx], T]) -> T:
 
 def write_once(
     request: Call, key: str, body: Any, work: Callable[[Tx], Out], *, status: int = 201
-) -> Response[dict[str, Any]]:
+) -> Response[Any]:
     """Do ``work`` once for this key; a repetition gets the stored answer."""
     what = [request.method, request.url.path, body]
     answer = write(

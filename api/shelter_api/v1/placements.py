@@ -100,7 +100,7 @@ def _act(
 
 
 @get("/placements/{placement_id:uuid}", sync_to_thread=True, **only(*READERS))
-def get_placement(request: Call, placement_id: FromPath[UUID]) -> Response[Any]:
+def get_placement(request: Call, placement_id: FromPath[UUID]) -> Response[PlacementOut]:
     """One placement, and what you may do about it now."""
     return tagged(
         read(
@@ -113,7 +113,7 @@ def get_placement(request: Call, placement_id: FromPath[UUID]) -> Response[Any]:
 @post("/placements/{placement_id:uuid}/confirmation", sync_to_thread=True, **only(Role.ON_CALL))
 def confirm(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Turn the hold into a promise; the messages go out."""
     return _act(request, idempotency_key, None, lambda tx: placements.confirm(tx, placement_id))
 
@@ -121,7 +121,7 @@ def confirm(
 @post("/placements/{placement_id:uuid}/release", sync_to_thread=True, **only(Role.ON_CALL))
 def release(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Let go of the hold."""
     return _act(request, idempotency_key, None, lambda tx: placements.release(tx, placement_id))
 
@@ -132,7 +132,7 @@ def review(
     placement_id: FromPath[UUID],
     data: JSONBody[ReviewIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Approve or decline, in a network that reviews every perpetrator placement."""
     return _act(
         request,
@@ -145,7 +145,7 @@ def review(
 @post("/placements/{placement_id:uuid}/arrival", sync_to_thread=True, **only(*ON_SITE))
 def arrive(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """They are there."""
     return _act(request, idempotency_key, None, lambda tx: placements.arrive(tx, placement_id))
 
@@ -156,7 +156,7 @@ def extend(
     placement_id: FromPath[UUID],
     data: JSONBody[ExtensionIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Lengthen the stay, within the place's own durations."""
     return _act(
         request,
@@ -169,7 +169,7 @@ def extend(
 @post("/placements/{placement_id:uuid}/departure", sync_to_thread=True, **only(*ON_SITE))
 def depart(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """They have left; cleaning begins."""
     return _act(request, idempotency_key, None, lambda tx: placements.depart(tx, placement_id))
 
@@ -177,7 +177,7 @@ def depart(
 @post("/placements/{placement_id:uuid}/no-show", sync_to_thread=True, **only(*ON_SITE))
 def no_show(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Nobody came: the nights are free, the request is open again."""
     return _act(request, idempotency_key, None, lambda tx: placements.no_show(tx, placement_id))
 
@@ -185,7 +185,7 @@ def no_show(
 @post("/placements/{placement_id:uuid}/cancellation", sync_to_thread=True, **only(Role.ON_CALL))
 def cancel(
     request: Call, placement_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Take the promise back before anybody arrived."""
     return _act(request, idempotency_key, None, lambda tx: placements.cancel(tx, placement_id))
 

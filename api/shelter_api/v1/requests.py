@@ -240,7 +240,9 @@ def _detail(tx: Tx, request_id: UUID) -> RequestDetail:
 
 
 @post("/requests", sync_to_thread=True, **only(Role.ON_CALL))
-def ask(request: Call, data: JSONBody[RequestIn], idempotency_key: IdempotencyKey) -> Response[Any]:
+def ask(
+    request: Call, data: JSONBody[RequestIn], idempotency_key: IdempotencyKey
+) -> Response[RequestOut]:
     """Say who needs a place. Options come from ``/requests/{id}/options``."""
     return write_once(
         request,
@@ -269,7 +271,7 @@ def list_requests(
 
 
 @get("/requests/{request_id:uuid}", sync_to_thread=True, **only(*READERS))
-def get_request(request: Call, request_id: FromPath[UUID]) -> Response[Any]:
+def get_request(request: Call, request_id: FromPath[UUID]) -> Response[RequestDetail]:
     """One request with its placements."""
     return tagged(read(request, lambda tx: _detail(tx, request_id)))
 
@@ -280,7 +282,7 @@ def amend_request(
     request_id: FromPath[UUID],
     data: JSONBody[AmendmentIn],
     if_match: IfMatch = None,
-) -> Response[Any]:
+) -> Response[RequestDetail]:
     """Change what the person agreed to change, while nothing is held."""
     version = version_of(if_match)
     given = data.model_dump()
@@ -308,7 +310,7 @@ def hold(
     request_id: FromPath[UUID],
     data: JSONBody[HoldIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[PlacementOut]:
     """Hold a place for a few minutes. Who comes too late gets 409 and what is free now."""
     choice = [placements.StayChoice(**stay.model_dump()) for stay in data.stays]
     try:
@@ -337,7 +339,7 @@ def close(
     request_id: FromPath[UUID],
     data: JSONBody[OutcomeIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[RequestOut]:
     """End a request without a stay; the person's own decision is counted apart."""
     return write_once(
         request,

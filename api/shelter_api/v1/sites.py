@@ -188,7 +188,7 @@ def list_sites(request: Call) -> SiteList:
 @post("/sites", sync_to_thread=True, **only(*MANAGERS))
 def add_site(
     request: Call, data: JSONBody[SiteIn], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[SiteOut]:
     """Add a site. Without coordinates the commune's centre stands in for the distance checks."""
 
     def add(tx: Tx) -> SiteOut:
@@ -199,7 +199,7 @@ def add_site(
 
 
 @get("/sites/{site_id:uuid}", sync_to_thread=True, **only(*READERS))
-def get_site(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
+def get_site(request: Call, site_id: FromPath[UUID]) -> Response[SiteOut]:
     """One site with its units."""
     return tagged(read(request, lambda tx: _whole(tx, site_id)))
 
@@ -207,7 +207,7 @@ def get_site(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
 @patch("/sites/{site_id:uuid}", sync_to_thread=True, **only(*MANAGERS))
 def edit_site(
     request: Call, site_id: FromPath[UUID], data: JSONBody[SiteIn], if_match: IfMatch = None
-) -> Response[Any]:
+) -> Response[SiteOut]:
     """Change a site (all its fields). Its side and service stay."""
     version = version_of(if_match)
 
@@ -222,7 +222,7 @@ def edit_site(
 @post("/sites/{site_id:uuid}/opening", sync_to_thread=True, **only(Role.COORDINATOR))
 def open_site(
     request: Call, site_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[SiteOut]:
     """Open a site that waits, after the zoning check."""
 
     def approve(tx: Tx) -> SiteOut:
@@ -235,7 +235,7 @@ def open_site(
 @post("/sites/{site_id:uuid}/confirmation", sync_to_thread=True, **only(*MANAGERS))
 def confirm_site(
     request: Call, site_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[SiteOut]:
     """Say that everything known of the site's units is still true."""
 
     def confirm(tx: Tx) -> SiteOut:
@@ -252,7 +252,7 @@ def add_unit(
     site_id: FromPath[UUID],
     data: JSONBody[UnitIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[UnitOut]:
     """Add a unit to a site. It is free from tonight on."""
     return write_once(
         request,
@@ -265,7 +265,7 @@ def add_unit(
 @patch("/units/{unit_id:uuid}", sync_to_thread=True, **only(*MANAGERS))
 def edit_unit(
     request: Call, unit_id: FromPath[UUID], data: JSONBody[UnitIn], if_match: IfMatch = None
-) -> Response[Any]:
+) -> Response[UnitOut]:
     """Change a unit (all its fields)."""
     version = version_of(if_match)
     return tagged(
@@ -279,7 +279,7 @@ def edit_unit(
 @post("/units/{unit_id:uuid}/confirmation", sync_to_thread=True, **only(*MANAGERS))
 def confirm_unit(
     request: Call, unit_id: FromPath[UUID], idempotency_key: IdempotencyKey
-) -> Response[Any]:
+) -> Response[UnitOut]:
     """Say that what is known of this unit is still true."""
     return write_once(
         request,
@@ -295,7 +295,7 @@ def block_unit(
     unit_id: FromPath[UUID],
     data: JSONBody[BlockIn],
     idempotency_key: IdempotencyKey,
-) -> Response[Any]:
+) -> Response[BlockOut]:
     """Close nights, or mark a unit occupied, being cleaned, out of service or kept back."""
 
     def block(tx: Tx) -> BlockOut:

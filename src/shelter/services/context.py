@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -39,13 +38,18 @@ class Tx:
         self.rows = Rows(session, actor.sides)
         self.keyring = system.keyring
         self._entries: list[Entry] = []
+        # not a cached_property: in Python 3.11 its lock is shared by all transactions, and one
+        # that waited for the database inside it would stop the one that the database waits for
+        self._network: Network | None = None
 
-    @cached_property
+    @property
     def network(self) -> Network:
         """The network as this transaction found it. Raises Conflict while none is loaded."""
-        return self.system.network(self.session)
+        if self._network is None:
+            self._network = self.system.network(self.session)
+        return self._network
 
-    @cached_property
+    @property
     def tonight(self) -> date:
         network = self.network
         return tonight(self.now, network.timezone, network.defaults.night_rolls_over_at)

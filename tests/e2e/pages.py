@@ -1,0 +1,166 @@
+"""Every page of the application in every state that a person can bring it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from e2e.people import Screen, t
+from shelter.domain.household import Person
+from shelter.domain.requests import Outcome
+from shelter.domain.sides import SYSTEM
+from shelter.services import intake, placements
+from support.world import World
+
+WORKER, STAFF, POLICE = "garde.aywaille", "logement.sprimont", "sapv.secova"
+OTHER, COORDINATOR, ADMIN = "garde.auteurs", "coordination", "admin"
+MOTHER_AND_CHILD = {Person.WOMAN: 1, Person.CHILD: 1}
+#: far enough for a test not to have asked for these nights
+FAR = timedelta(days=75)
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    #: who looks; None is nobody whom the server knows
+    login: str | None
+    path: str
+    #: what they do once they are there
+    then: Callable[[Screen], None] | None = None
+
+    def open(self, screen: Screen) -> None:
+        screen.go(self.path)
+        if self.then is not None:
+            self.then(screen)
+            screen.page.wait_for_load_state()
+
+
+def every_state(world: World) -> list[State]:
+    """Prepared through the services; the states that a refusal shows are brought about by hand."""
+    worker, other = world.user(WORKER), world.user(OTHER)
+    night = world.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True) + FAR
+    asked = {"people": MOTHER_AND_CHILD, "first_night": night, "nights": 2}
+    open_, refused, closed = (
+        world.ask(worker, **asked),
+        world.ask(worker, **(asked | {"people": {Person.WOMAN: 1, Person.INFANT: 3}})),
+        world.ask(worker, **asked),
+    )
+    world.do(worker, intake.close, closed.id, Outcome.PERSON_DECLINED)
+    held = world.ask(worker, **asked)
+    world.hold_first(worker, held)
+    confirmed, promise = world.placed(worker, **asked)
+    arrived, stay = world.placed(worker, **(asked | {"pets": True, "prefer_communes": ("62100",)}))
+    world.do(worker, placements.arrive, stay.id)
+    left, ended = world.placed(worker, **asked)
+    world.do(worker, placements.arrive, ended.id)
+    world.do(worker, placements.depart, ended.id)
+    theirs, _ = world.placed(other, **(asked | {"people": {Person.MAN: 1}}))
+    site = world.unit("Sureau", "Maison A").site_id
+    unit = world.unit("Sureau", "Maison A").id
+    return [
+        State("sign-in", None, "/sign-in"),
+        State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
+        State("home of a worker", WORKER, "/"),
+        State("account menu", WORKER, "/", _open_menu),
+        State("home of staff", STAFF, "/"),
+        State("home of the SAPV", POLICE, "/"),
+        State("home of the other side", OTHER, "/"),
+        State("home of the coordinator", COORDINATOR, "/"),
+        State("home of the administrator", ADMIN, "/"),
+        State("ask", WORKER, "/requests/new"),
+        State("ask, unfolded", WORKER, "/requests/new", _unfold_everything),
+        State("ask, refused", WORKER, "/requests/new", _ask_wrongly),
+        State("requests", WORKER, "/requests"),
+        State("requests, closed", WORKER, "/requests?state=closed"),
+        State("options", WORKER, f"/requests/{open_.id}"),
+        State("options, unfolded", WORKER, f"/requests/{open_.id}", _unfold_everything),
+        State("no option", WORKER, f"/requests/{refused.id}", _unfold_everything),
+        State("held", WORKER, f"/requests/{held.id}", _unfold_everything),
+        State("confirmed", WORKER, f"/requests/{confirmed.id}", _unfold_everything),
+        State("arrived", WORKER, f"/requests/{arrived.id}", _unfold_everything),
+        State("extension refused", WORKER, f"/requests/{arrived.id}", _extend_wrongly),
+        State("departed", WORKER, f"/requests/{left.id}", _unfold_everything),
+        State("closed", WORKER, f"/requests/{closed.id}"),
+        State("request of the other side", OTHER, f"/requests/{theirs.id}"),
+        State("request, two-sided", COORDINATOR, f"/requests/{confirmed.id}"),
+        State("address, asked", WORKER, f"/placements/{promise.id}/address"),
+        State("address, shown", WORKER, f"/placements/{promise.id}/address", _show_address),
+        State("placement of staff", STAFF, f"/placements/{stay.id}", _unfold_everything),
+        State("board", WORKER, "/board"),
+        State("board, four weeks", COORDINATOR, f"/board?nights=28&first={night.isoformat()}"),
+        State("sites", STAFF, "/sites"),
+        State("sites, two-sided", COORDINATOR, "/sites?side=perpetrators"),
+        State("site", STAFF, f"/sites/{site}", _unfold_everything),
+        State("block refused", STAFF, f"/sites/{site}", _block_wrongly),
+        State("new site", STAFF, "/sites/new"),
+        State("new site, refused", STAFF, "/sites/new", _save),
+        State("new site, two-sided", COORDINATOR, "/sites/new"),
+        State("site edited", STAFF, f"/sites/{site}/edit"),
+        State("new unit", STAFF, f"/sites/{site}/units/new"),
+        State("new unit, refused", STAFF, f"/sites/{site}/units/new", _save),
+        State("unit edited", STAFF, f"/units/{unit}/edit"),
+        State("alerts", POLICE, "/alerts"),
+        State("messages", WORKER, "/messages"),
+        State("inbox", WORKER, "/inbox", _answer),
+        State("nothing here", WORKER, "/nowhere"),
+        State("not allowed", POLICE, "/board"),
+    ]
+
+
+def _unfold_everything(screen: Screen) -> None:
+    screen.page.locator("main details").evaluate_all("all => all.forEach(one => one.open = true)")
+
+
+def _open_menu(screen: Screen) -> None:
+    screen.page.locator("details.account summary").click()
+
+
+def _sign_in_wrongly(screen: Screen) -> None:
+    screen.page.locator("#login").fill("personne")
+    screen.page.locator("#password").fill("rien")
+    screen.page.locator("form.form button").click()
+    screen.notice.wait_for()
+
+
+def _ask_wrongly(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-first_night").fill("2020-01-01")
+    screen.page.locator("#f-nights").fill("")
+    screen.page.locator("#f-case_reference").fill("x")
+    screen.page.locator("#f-avoid_zones-0-lat").fill("50,5")
+    screen.page.locator(".submit-bar button").click()
+    screen.notice.wait_for()
+
+
+def _extend_wrongly(screen: Screen) -> None:
+    screen.page.locator("summary", has_text=t("action.extend")).click()
+    screen.page.locator("#f-end_night").fill("2020-01-01")
+    screen.press("action.extend.yes")
+    screen.notice.wait_for()
+
+
+def _block_wrongly(screen: Screen) -> None:
+    fold = screen.page.locator(".unit-card details").first
+    fold.locator("summary").click()
+    fold.locator("input[name=end_night]").fill("2020-01-01")
+    screen.press("block.submit", fold)
+    screen.notice.wait_for()
+
+
+def _save(screen: Screen) -> None:
+    screen.press("form.save")
+    screen.notice.wait_for()
+
+
+def _show_address(screen: Screen) -> None:
+    screen.press("address.show")
+    screen.page.locator(".address-text").wait_for()
+
+
+def _answer(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-from_phone").fill("+447700900999")
+    screen.page.locator("#f-text").fill("bonjour")
+    screen.press("inbox.send")
+    screen.page.get_by_role("status").wait_for()
