@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Literal
 
 from playwright.sync_api import Locator, Page, expect
 
 from shelter import i18n
 from shelter.domain.household import Person as Kind
-
-Button = Literal["button", "link"]
 
 
 def t(key: str, language: str = "fr", **params: object) -> str:
@@ -59,13 +56,10 @@ class Screen:
         self.page.locator("summary").filter(has_text=t(f"action.{action}")).click()
         self.button(f"action.{action}.yes").click()
 
-    def reads(self, *keys: str, **params: object) -> None:
+    def reads(self, *keys: str) -> None:
         """The page shows these texts."""
         for key in keys:
-            expect(self.main.get_by_text(t(key, **params)).first).to_be_visible()
-
-    def is_silent_about(self, key: str) -> None:
-        expect(self.main.get_by_text(t(key))).to_have_count(0)
+            expect(self.main.get_by_text(t(key)).first).to_be_visible()
 
     @property
     def main(self) -> Locator:

@@ -41,6 +41,7 @@ LABELS: Mapping[str, str] = {
     "avoid_communes": "ask.avoid_communes",
     "avoid_sites": "ask.avoid_sites",
     "avoid_zones": "ask.avoid_zones",
+    "prefer_near": "ask.near",
     "prefer_communes": "ask.prefer",
     "own_cots": "ask.own_cots",
     "move_agreement": "ask.move_agreement",

@@ -12,6 +12,7 @@ from shelter.services.intake import KeptApart, PlaceOnMap, RequestInput
 from shelter_api.pages.forms import Form
 
 ZONE = ("commune", "lat", "lon", "radius_km")
+POINT = ("commune", "lat", "lon")
 APART = ("case_reference", "min_distance_km")
 MAX_ROWS = 10
 #: shown at once; the others are folded away
@@ -65,6 +66,7 @@ def with_rows(form: Form) -> dict[str, int]:
 def request_input(form: Form) -> RequestInput:
     """Raises Invalid with every field that cannot be read; the service checks the rest."""
     zones = [f"avoid_zones.{number}" for number in form.rows("avoid_zones", ZONE, "radius_km")]
+    near = [f"prefer_near.{number}" for number in form.rows("prefer_near", POINT)]
     apart = [f"keep_apart.{number}" for number in form.rows("keep_apart", APART)]
     given = RequestInput(
         people={person: form.whole(f"people.{person.value}") for person in Person},
@@ -94,6 +96,7 @@ def request_input(form: Form) -> RequestInput:
             for each in apart
         ),
         prefer_communes=tuple(form.texts("prefer_communes")),
+        prefer_near=tuple(_place(form, point) for point in near),
         case_reference=form.optional("case_reference"),
     )
     form.check()

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar import Request, Response
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.exceptions import ClientException, HTTPException, SerializationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 

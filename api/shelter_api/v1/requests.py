@@ -326,11 +326,12 @@ def hold(
             instead = offer_out(offer, language_of(request)).model_dump(mode="json")
         except ShelterError:
             instead = None
-        return Response(
+        late: Response[Any] = Response(
             problem(request, taken, offer=instead),
             status_code=409,
             media_type="application/problem+json",
         )
+        return late
 
 
 @post("/requests/{request_id:uuid}/outcome", sync_to_thread=True, **only(Role.ON_CALL))

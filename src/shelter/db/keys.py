@@ -79,6 +79,10 @@ class Keyring:
             raise ValueError("a case reference has at least one letter or digit")
         return hmac.new(self.case_key, normal.encode(), hashlib.sha256).hexdigest()
 
+    def keyed_hash(self, text: str) -> str:
+        """HMAC-SHA256 of any text, apart from the hashes of case references."""
+        return hmac.new(self.case_key, b"text\0" + text.encode(), hashlib.sha256).hexdigest()
+
 
 def _associated(table: str, row: UUID, column: str, key_id: str) -> bytes:
     return f"{table}|{row}|{column}|{key_id}".encode()

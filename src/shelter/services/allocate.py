@@ -125,14 +125,22 @@ def _option(now: Situation, option: Option, at: datetime, limit: timedelta) -> O
                 freshness=freshness(unit.confirmed_at, at, limit),
             )
         )
-    return OptionView(tuple(stays), option.reasons, option.decided_by)
+    reasons = tuple(Reason(r.code, _dated(now, r.params)) for r in option.reasons)
+    return OptionView(tuple(stays), reasons, option.decided_by)
+
+
+def _dated(now: Situation, params: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """The solver counts nights from tonight; people read dates."""
+    return {
+        name: now.day(value).isoformat()
+        if name in {"first_night", "night"} and isinstance(value, int)
+        else value
+        for name, value in params.items()
+    }
 
 
 def _change(now: Situation, change: Change, at: datetime, limit: timedelta) -> ChangeView:
-    params = dict(change.params)
-    for name in ("first_night", "night"):
-        if isinstance(value := params.get(name), int):
-            params[name] = now.day(value).isoformat()
+    params = _dated(now, change.params)
     if change.moved_to:
         # whose household it is stays with its own service: the unit is enough to make the call
         before = next(p for p in now.problem.parties if p.id == change.moved_party).present[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +25,8 @@ def once(tx: Tx, key: str, what: Any, work: Callable[[], dict[str, Any]]) -> dic
     assert tx.actor.user_id is not None
     if not 1 <= len(key) <= 128 or not key.isprintable():
         raise Invalid(FieldProblem("Idempotency-Key", "length", (("min", 1), ("max", 128))))
-    fingerprint = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
+    # keyed: a body may hold a case reference, which a plain hash would let somebody guess
+    fingerprint = tx.keyring.keyed_hash(json.dumps(what, sort_keys=True, default=str))
     lock_idempotency_key(tx.session, tx.actor.user_id, key)
     stored = tx.session.exec(
         select(IdempotencyKey).where(
