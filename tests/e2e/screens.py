@@ -1,6 +1,6 @@
 """Pictures of the pages for the documentation: ``make screens`` writes them to docs/screens.
 
-Small on purpose: a few colours are enough for flat pages, and the repository keeps every version.
+Few and small on purpose: the repository keeps every version of them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from playwright.sync_api import Browser, ViewportSize, expect
 from e2e.browser import chromium, chromium_path
 from e2e.conftest import PHONE, People
 from e2e.people import Screen
+from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
 from shelter.domain.sides import SYSTEM
-from shelter.services import placements
+from shelter.services import availability, placements
 from support.server import running_server
 from support.world import MovableClock, World
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 DESK: ViewportSize = {"width": 1280, "height": 844}
+#: tall enough for the first option with its button
+TALL = 940
 MOST_BYTES = 150_000
 MOTHER_AND_TWO = {Person.WOMAN: 1, Person.CHILD: 1, Person.INFANT: 1}
 SIDE_BY_SIDE = """
 <!doctype html><html lang="fr"><title>Options</title><style>
   body {{ margin: 0; padding: 28px; display: flex; gap: 28px; align-items: flex-start;
     background: #dfe5e4; width: max-content }}
-  img {{ display: block; border-radius: 14px; box-shadow: 0 6px 28px rgb(0 0 0 / 22%) }}
+  img {{ display: block; border-radius: 14px; border: 1px solid #b9c4c3 }}
 </style><body>{images}
 """
 
@@ -39,16 +42,19 @@ def tell_a_night(world: World) -> None:
     """Some people are housed, some are expected: the board of an ordinary evening."""
     worker, colleague = world.user("garde.aywaille"), world.user("garde.trooz")
     tonight = world.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True)
-    for who, people, start, nights in (
-        (worker, {Person.WOMAN: 1, Person.CHILD: 2}, 0, 7),
-        (colleague, {Person.WOMAN: 1, Person.TEEN_BOY: 1}, 0, 4),
-        (colleague, {Person.WOMAN: 1}, 1, 5),
+    for who, start, needs in (
+        (worker, 0, {"people": {Person.WOMAN: 1, Person.CHILD: 2}, "nights": 7}),
+        (colleague, 0, {"people": {Person.WOMAN: 1, Person.CHILD: 1}, "min_supervision": 2}),
+        (colleague, 1, {"people": {Person.WOMAN: 2, Person.CHILD: 1}, "step_free": True}),
+        (colleague, 1, {"people": {Person.WOMAN: 1}, "nights": 5}),
     ):
-        _, placement = world.placed(
-            who, people=people, first_night=tonight + timedelta(days=start), nights=nights
-        )
+        night = tonight + timedelta(days=start)
+        _, placement = world.placed(who, **({"nights": 4, "first_night": night} | needs))
         if start == 0:
             world.do(who, placements.arrive, placement.id)
+    staff, closed = world.user("logement.chaudfontaine"), world.unit("Genêt", "1er étage")
+    block = (BlockReason.OUT_OF_SERVICE, tonight, tonight + timedelta(days=4))
+    world.do(staff, availability.block_unit, closed.id, *block)
     other = world.user("garde.auteurs")
     world.placed(other, people={Person.MAN: 1}, nights=10)
 
@@ -70,7 +76,7 @@ def side_by_side(browser: Browser, pictures: list[bytes]) -> bytes:
         for each in pictures
     )
     width = PHONE["width"] + DESK["width"] + 3 * 28
-    page = browser.new_page(viewport={"width": width, "height": DESK["height"] + 56})
+    page = browser.new_page(viewport={"width": width, "height": TALL + 2 * 28})
     try:
         page.set_content(SIDE_BY_SIDE.format(images=images))
         return page.screenshot(full_page=True)
@@ -97,8 +103,11 @@ def draw(browser: Browser, people: dict[str, People], world: World) -> dict[str,
     path = options_of(worker)
     both = []
     for screen in (worker, wide):
+        width = screen.page.evaluate("innerWidth")
+        screen.page.set_viewport_size({"width": width, "height": TALL})
         screen.go(path)
         both.append(screen.page.screenshot(animations="disabled"))
+        screen.page.set_viewport_size({"width": width, "height": PHONE["height"]})
     drawn["options"] = side_by_side(browser, both)
     worker.hold_first()
     shoot("held", worker)
