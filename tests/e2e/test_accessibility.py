@@ -48,15 +48,15 @@ OVERFLOW = """
 () => {
   const page = document.documentElement;
   if (page.scrollWidth <= page.clientWidth) return [];
-  const found = [];
-  for (const it of document.querySelectorAll("body *")) {
-    const { right, width } = it.getBoundingClientRect();
-    if (width && right > page.clientWidth + 0.5)
-      found.push(`${it.tagName}.${it.className} to ${Math.round(right)}`);
-  }
-  return [`${page.scrollWidth} > ${page.clientWidth}: ${found.slice(0, 3).join(", ")}`];
+  const out = (it) => it.getBoundingClientRect().right > page.clientWidth + 0.5;
+  const found = [...document.querySelectorAll("body *")].filter((it) =>
+    it.checkVisibility() && !it.closest(".board-scroll, .vh") && out(it)
+    && ![...it.children].some(out));
+  return [`${page.scrollWidth} > ${page.clientWidth}: ` + found.slice(0, 3).map((it) =>
+    `${it.parentElement.className} > ${it.tagName}.${it.className}`).join(", ")];
 }
 """
+#: what has the focus, whether that shows, and whether a bar lies over all of it
 FOCUS = """
 () => {
   const it = document.activeElement;
@@ -67,18 +67,31 @@ FOCUS = """
   const inset = 3;
   const points = [
     [box.left + box.width / 2, box.top + box.height / 2],
-    [box.left + inset, box.top + inset], [box.right - inset, box.bottom - inset],
+    [box.left + box.width / 2, box.top + inset], [box.left + box.width / 2, box.bottom - inset],
   ];
-  const seen = points.some(([x, y]) => {
-    const top = document.elementFromPoint(x, y);
-    return top !== null && (shown.contains(top) || top.contains(it) && top.matches("label"));
-  });
   return {
     name: `${it.tagName}#${it.id}.${it.className} ${it.textContent.trim().slice(0, 30)}`,
-    outlined: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
-    seen,
+    // the picker's button inside a date draws its own outline
+    outlined: it.type === "date" || outlineStyle !== "none" && parseFloat(outlineWidth) >= 2,
+    seen: points.some(([x, y]) => shown.contains(document.elementFromPoint(x, y))),
   };
 }
+"""
+#: gives everything the focus in turn, down the page and up again; what is then wholly covered
+COVERED = f"""
+() => {{
+  const look = {FOCUS.strip()};
+  const all = [...document.querySelectorAll("main :is(a, button, input, select, summary)")].filter(
+    (it) => it.checkVisibility() && !it.disabled && it.tabIndex >= 0 && it.type !== "hidden");
+  const covered = new Set();
+  for (const it of [...all, ...all.toReversed()]) {{
+    it.focus();
+    const found = look();
+    if (found && document.activeElement === it && !found.seen) covered.add(found.name);
+  }}
+  document.activeElement.blur();
+  return [...covered];
+}}
 """
 
 
@@ -101,6 +114,7 @@ class Findings:
         page.emulate_media(color_scheme="light")
         self._note("targets", state, page.evaluate(SMALL_TARGETS, [LEAST_TARGET, LEAST_BUTTON]))
         self._note("sideways", state, page.evaluate(OVERFLOW))
+        self._note("covered", state, page.evaluate(COVERED))
         if (language := page.locator("html").get_attribute("lang")) != "fr":
             self._note("language", state, [str(language)])
         self.titles[page.title()].add(state.path.partition("?")[0])
@@ -179,6 +193,10 @@ def test_letters_of_twice_the_size_push_nothing_out_of_the_page(findings: Findin
 
 def test_whatever_is_pressed_is_large_enough_for_a_thumb(findings: Findings) -> None:
     findings.none("targets")
+
+
+def test_no_bar_lies_over_what_has_the_focus(findings: Findings) -> None:
+    findings.none("covered")
 
 
 def test_pages_say_in_which_language_they_are(findings: Findings) -> None:

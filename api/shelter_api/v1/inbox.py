@@ -96,7 +96,7 @@ def read_inbox(request: Call) -> Inbox:
     )
 
 
-@post("/inbox/replies", sync_to_thread=True, **signed_in())
+@post("/inbox/replies", sync_to_thread=True, status_code=200, **signed_in())
 def reply(request: Call, data: JSONBody[ReplyIn]) -> Response[ReplyOut]:
     """Answer as one of the phones of a demonstration."""
     _refuse_unless_demo(request)

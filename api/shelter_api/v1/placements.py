@@ -190,7 +190,12 @@ def cancel(
     return _act(request, idempotency_key, None, lambda tx: placements.cancel(tx, placement_id))
 
 
-@post("/placements/{placement_id:uuid}/address-look", sync_to_thread=True, **only(*ON_SITE))
+@post(
+    "/placements/{placement_id:uuid}/address-look",
+    sync_to_thread=True,
+    status_code=200,
+    **only(*ON_SITE),
+)
 def look_at_address(request: Call, placement_id: FromPath[UUID]) -> Response[AddressList]:
     """Where to go. A POST, because every look is written down."""
 

@@ -157,7 +157,8 @@ class OutcomeIn(In):
 
 class ReasonOut(Out):
     code: str
-    params: dict[str, str | int | float]
+    #: texts and numbers
+    params: dict[str, Any]
     text: str
 
 

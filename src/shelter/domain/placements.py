@@ -11,6 +11,7 @@ A placement in a *live* state occupies its nights; leaving the live states frees
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 
 from shelter.domain.errors import Conflict
@@ -77,6 +78,18 @@ MOVES: tuple[Move, ...] = (
 LIVE = frozenset({_S.HELD, _S.AWAITING_REVIEW, _S.CONFIRMED, _S.ARRIVED})
 #: somebody is, or will be, at the site: its address may be opened
 RUNNING = frozenset({_S.CONFIRMED, _S.ARRIVED})
+
+
+def occupied_until(state: PlacementState, end_night: date, tonight: date) -> date:
+    """The first night that is free after a placement.
+
+    Somebody who has arrived is there until somebody says that they left: no clock alone frees a
+    place, though the last promised night may be over.
+    """
+    if state is PlacementState.ARRIVED and end_night <= tonight:
+        return tonight + timedelta(days=1)
+    return end_night
+
 
 _BY_ACTION = {move.action: move for move in MOVES}
 

@@ -12,7 +12,7 @@ from shelter.db.tables import Site, Unit
 from shelter.domain.availability import BlockReason, Freshness, Sharing, freshness
 from shelter.domain.errors import FieldProblem, Invalid, NotAllowed
 from shelter.domain.nights import each_night
-from shelter.domain.placements import PlacementState
+from shelter.domain.placements import PlacementState, occupied_until
 from shelter.domain.sides import Role, Side
 from shelter.services.context import Tx
 
@@ -111,6 +111,14 @@ def board(
     taken: dict[tuple[UUID, date], list[tuple[int, UUID]]] = {}
     for row in rows.occupied(ids, first, end):
         taken.setdefault((row.unit_id, row.night), []).append((row.bed, row.stay_id))
+    for stay in stays.values():
+        placement = placements[stay.placement_id]
+        if stay.end_night != placement.end_night:
+            continue
+        # still there though the last promised night is over: until somebody says that they left
+        until = occupied_until(placement.state, placement.end_night, tx.tonight)
+        for night in each_night(placement.end_night, until):
+            taken.setdefault((stay.unit_id, night), []).append((0, stay.id))
 
     def night_of(unit: Unit, night: date, waiting: bool) -> Night:
         rows_here = taken.get((unit.id, night), [])

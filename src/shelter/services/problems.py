@@ -12,6 +12,7 @@ from shelter.db.rows import Rows
 from shelter.db.tables import Block, PlacementRow, Request, SeparationRow, Site, StayRow, Unit
 from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
+from shelter.domain.placements import occupied_until
 from shelter.domain.sides import Side
 from shelter.services.context import Tx
 from shelter.services.sites import solver_site
@@ -149,17 +150,20 @@ def _asking(tx: Tx, request: Request, start: date) -> model.Party:
 def _housed(
     tx: Tx, request: Request, placement: PlacementRow, stays: Sequence[StayRow], start: date
 ) -> model.Party:
+    end = occupied_until(placement.state, placement.end_night, start)
+
+    def until(stay: StayRow) -> date:
+        return end if stay.end_night == placement.end_night else stay.end_night
+
     present = tuple(
-        model.Stay(
-            str(stay.unit_id), (stay.first_night - start).days, (stay.end_night - start).days
-        )
+        model.Stay(str(stay.unit_id), (stay.first_night - start).days, (until(stay) - start).days)
         for stay in stays
     )
     return _party(
         tx,
         request,
         (placement.first_night - start).days,
-        (placement.end_night - placement.first_night).days,
+        (end - placement.first_night).days,
         present,
     )
 
