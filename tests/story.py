@@ -110,7 +110,8 @@ class Night:
         def look() -> str | None:
             return next((b for b in self.inbox(phone) if b.startswith(beginning)), None)
 
-        return eventually(look, f"no SMS '{beginning}…' reached {phone}")
+        text: str = eventually(look, f"no SMS '{beginning}…' reached {phone}")
+        return text
 
 
 def eventually(look: Callable[[], Any], otherwise: str, seconds: float = 20) -> Any:

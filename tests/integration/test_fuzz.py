@@ -137,8 +137,8 @@ def test_no_call_is_a_mistake_of_ours_and_every_answer_is_as_described(
     for result in schema.get_all_operations():
         operation = result.ok()
         way = (operation.method.upper(), operation.path)
-        if way == ("DELETE", "/api/v1/session"):
-            continue  # it would end the session of all later calls
+        if way == ("DELETE", "/api/v1/session") or way[1].startswith("/api/v1/schema"):
+            continue  # would end the session of all later calls; describes itself as a text
         stated = access[way]
         assert stated is not None
         may = stated.roles is None or role in stated.roles
