@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ from shelter_api.pages.rendering import set_up_templates
 
 HERE = Path(__file__).parent
 MAX_BODY = 256 * 1024
+#: as many as the database's pool has connections
+THREADS = 40
 
 
 def create_app(system: Shelter | None = None, gateway: Gateway | None = None) -> Litestar:
@@ -47,6 +51,11 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        # handlers run in this pool; the default has six threads on two cores, and a few that wait
+        # for a lock or a password would hold everybody up
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(THREADS, thread_name_prefix="shelter")
+        )
         await to_thread.run_sync(shelter_solver.warm_up)
         ticker = None
         if running.settings.worker_inside:

@@ -10,19 +10,15 @@ import itertools
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
-from e2e.browser import Watch, chromium, chromium_path
-from e2e.people import Screen
+from e2e.browser import chromium, chromium_path
+from e2e.people import DESK, PHONE, People
 from shelter.domain.sides import SYSTEM
-from support.server import Server, running_server, session_for
+from support.server import Server, running_server
 from support.world import MovableClock, World
-
-PHONE: ViewportSize = {"width": 390, "height": 844}
-DESK: ViewportSize = {"width": 1280, "height": 800}
 
 expect.set_options(timeout=10_000)
 
@@ -71,39 +67,6 @@ def night(server: Server) -> date:
     """A first night for this test alone: no other test asks for it or the night after it."""
     tonight = server.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True)
     return tonight + timedelta(days=2 * next(_pairs))
-
-
-class People:
-    """Opens a screen for somebody, each in a browser context of their own."""
-
-    def __init__(self, browser: Browser, server: Server, size: ViewportSize) -> None:
-        self.browser = browser
-        self.server = server
-        self.size = size
-        self.contexts: list[tuple[BrowserContext, Watch]] = []
-
-    def __call__(
-        self, login: str | None = None, *, language: str | None = "fr", **options: Any
-    ) -> Screen:
-        """Signed in as ``login`` (None: nobody), reading ``language`` (None: the account's)."""
-        context = self.browser.new_context(viewport=self.size, locale="fr-BE", **options)
-        self.contexts.append((context, Watch(context, self.server.url)))
-        cookies = {"language": language}
-        if login is not None:
-            cookies["session"] = session_for(self.server.system, login)
-        for name, value in cookies.items():
-            if value is not None:
-                context.add_cookies([{"name": name, "value": value, "url": self.server.url}])
-        return Screen(context.new_page(), self.server.url)
-
-    def watch(self, screen: Screen) -> Watch:
-        return next(watch for context, watch in self.contexts if context is screen.page.context)
-
-    def leave(self) -> list[str]:
-        """Close everything; what their pages did that they must not do."""
-        for context, _ in self.contexts:
-            context.close()
-        return [fault for _, watch in self.contexts for fault in watch.faults]
 
 
 @pytest.fixture

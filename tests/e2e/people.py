@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
+from e2e.browser import Watch
 from shelter import i18n
 from shelter.domain.household import Person as Kind
+from support.server import Server, session_for
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
 
 
 def t(key: str, language: str = "fr", **params: object) -> str:
@@ -129,3 +135,36 @@ class Screen:
     def in_history(self, action: str) -> int:
         words = t(f"history.{action}")
         return sum(line == words or line.startswith(f"{words} – ") for line in self.history)
+
+
+class People:
+    """Opens a screen for somebody, each in a browser context of their own."""
+
+    def __init__(self, browser: Browser, server: Server, size: ViewportSize) -> None:
+        self.browser = browser
+        self.server = server
+        self.size = size
+        self.contexts: list[tuple[BrowserContext, Watch]] = []
+
+    def __call__(
+        self, login: str | None = None, *, language: str | None = "fr", **options: Any
+    ) -> Screen:
+        """Signed in as ``login`` (None: nobody), reading ``language`` (None: the account's)."""
+        context = self.browser.new_context(viewport=self.size, locale="fr-BE", **options)
+        self.contexts.append((context, Watch(context, self.server.url)))
+        cookies = {"language": language}
+        if login is not None:
+            cookies["session"] = session_for(self.server.system, login)
+        for name, value in cookies.items():
+            if value is not None:
+                context.add_cookies([{"name": name, "value": value, "url": self.server.url}])
+        return Screen(context.new_page(), self.server.url)
+
+    def watch(self, screen: Screen) -> Watch:
+        return next(watch for context, watch in self.contexts if context is screen.page.context)
+
+    def leave(self) -> list[str]:
+        """Close everything; what their pages did that they must not do."""
+        for context, _ in self.contexts:
+            context.close()
+        return [fault for _, watch in self.contexts for fault in watch.faults]

@@ -14,8 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from e2e.browser import chromium, chromium_path
-from e2e.conftest import PHONE, People
-from e2e.people import Screen
+from e2e.people import PHONE, People, Screen
 from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
 from shelter.domain.sides import SYSTEM

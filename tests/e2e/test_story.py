@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Error, expect
 from sqlmodel import Session, col, select
 
-from e2e.conftest import PHONE, People
-from e2e.people import Screen, t
+from e2e.people import PHONE, People, Screen, t
 from shelter import cli, i18n
 from shelter.db.tables import Unit, User
 from shelter.domain.household import Person

@@ -88,14 +88,13 @@ def refusals(client: TestClient[Litestar], world: World) -> dict[str, tuple[int,
     busy.post(f"/requests/{held['id']}/holds", stays).raise_for_status()
 
     def call(
-        method: str, path: str, body: Any = None, *, who: As | None = worker, **headers: str
+        method: str, path: str, body: Any = None, *, who: As | None = worker, **named: str
     ) -> httpx.Request:
-        token = {} if who is None else who.headers
+        headers = {} if who is None else dict(who.headers)
+        headers |= {name.replace("_", "-"): value for name, value in named.items()}
         if method == "POST":
-            headers.setdefault("Idempotency-Key", key())
-        return client.build_request(
-            method, f"/api/v1{path}", json=body, headers={**token, **headers}
-        )
+            headers["Idempotency-Key"] = key()
+        return client.build_request(method, f"/api/v1{path}", json=body, headers=headers)
 
     return {
         "sign_in": (401, call("GET", "/me", who=None)),
@@ -110,7 +109,7 @@ def refusals(client: TestClient[Litestar], world: World) -> dict[str, tuple[int,
         "wrong_method": (405, call("DELETE", "/requests")),
         "conflict": (409, call("GET", f"/requests/{held['id']}/options", who=busy)),
         "taken": (409, call("POST", f"/requests/{mine['id']}/holds", stays)),
-        "stale": (412, call("PATCH", f"/requests/{request['id']}", {}, **{"If-Match": '"9"'})),
+        "stale": (412, call("PATCH", f"/requests/{request['id']}", {}, if_match='"9"')),
         "no_version": (428, call("PATCH", f"/requests/{request['id']}", {})),
         "invalid": (422, call("POST", "/requests", {"people": {}, "nights": 0})),
         "unknown_field": (400, call("POST", "/requests", {"people": {"woman": 1}, "name": "X"})),
@@ -156,7 +155,7 @@ def test_the_browsers_language_counts_for_who_has_chosen_none(client: TestClient
         document = problem(client.get("/api/v1/me", headers=header), 401)
         assert document["title"] == i18n.text(language, "error.sign_in")
     for odd in ("", "xx", "é;q=1", "q=,;=", "*" * 5000, "nl;q=nan, de;q=-1"):
-        problem(client.get("/api/v1/me", headers={"Accept-Language": odd.encode()}), 401)
+        problem(client.get("/api/v1/me", headers={b"Accept-Language": odd.encode()}), 401)
 
 
 def test_every_field_that_is_wrong_is_named(worker: As) -> None:

@@ -159,7 +159,8 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
         if isinstance(value, str) and len(values) < MAX_VALUES:
             given = values.setdefault(_plain(name), [])
             if len(given) < MAX_VALUES:
-                given.append(_plain(value))
+                # a password is taken as it was typed: the one that was set may hold anything
+                given.append(value[:MAX_TEXT] if name == "password" else _plain(value))
     return Form(values)
 
 

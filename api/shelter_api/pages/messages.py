@@ -23,43 +23,41 @@ def messages(request: Call) -> Response[Any]:
     return show(request, "messages.html", lambda tx: {"messages": outbox.list_messages(tx)})
 
 
-def _refuse_unless_shown(request: Call) -> bool:
-    """The inbox shows everybody's phone. True when one may answer from it, too."""
+def _refuse_unless_demo(request: Call) -> None:
+    """It shows everybody's phone: for demonstrations only."""
     settings = system_of(request).settings
-    allowed = settings.demo or request.user.role is Role.ADMINISTRATOR
-    if settings.twilio is not None or not allowed:
+    if settings.twilio is not None or not settings.demo:
         raise NotFound("not_found", what="page")
-    return settings.demo
 
 
 @get("/inbox", sync_to_thread=True, include_in_schema=False, **signed_in())
 def inbox(request: Call) -> Response[Any]:
+    _refuse_unless_demo(request)
     phone = request.query_params.get("from", "")
-    return _inbox(request, Form({"from_phone": [phone]}), None, _refuse_unless_shown(request))
+    return _inbox(request, Form({"from_phone": [phone]}), None)
 
 
 @post("/inbox", sync_to_thread=True, include_in_schema=False, status_code=200, **signed_in())
 def reply(request: Call, form: Posted) -> Response[Any]:
     """Answer as one of the phones of a demonstration."""
-    if not _refuse_unless_shown(request):
-        raise NotFound("not_found", what="page")
+    _refuse_unless_demo(request)
     answer = inbound.receive(
         system_of(request),
         form.text("from_phone")[:20].strip(),
         form.text("text"),
         f"local-{secrets.token_hex(16)}",
     )
-    return _inbox(request, form, answer, True)
+    return _inbox(request, form, answer)
 
 
-def _inbox(request: Call, form: Form, answer: str | None, may_reply: bool) -> Response[Any]:
+def _inbox(request: Call, form: Form, answer: str | None) -> Response[Any]:
     return show(
         request,
         "inbox.html",
         lambda tx: {"messages": local_inbox.read(tx)},
         form=form,
         answer=answer,
-        may_reply=may_reply,
+        may_reply=True,
         came_from="/inbox",
     )
 

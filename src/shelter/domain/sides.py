@@ -11,6 +11,10 @@ from shelter_solver.problem import Side as Side  # one vocabulary for rows and f
 BOTH_SIDES = frozenset(Side)
 
 
+def other_side(side: Side) -> Side:
+    return Side.PERPETRATORS if side is Side.VICTIMS else Side.VICTIMS
+
+
 class Role(StrEnum):
     ON_CALL = "on_call"  # asks for places, decides, hands over
     COMMUNE_STAFF = "commune_staff"  # keeps the availability of its service's sites true

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from shelter import logs
 from shelter.domain.errors import Conflict
-from shelter.domain.sides import SYSTEM
+from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway
 from shelter.services import idempotency, watch
 from shelter.services.context import Shelter
@@ -75,7 +76,10 @@ class Ticker:
         self._scheduler = BackgroundScheduler(timezone="UTC")
         in_one = system.run
         jobs: tuple[tuple[str, float, Callable[[], Any]], ...] = (
-            ("deliver", 1, lambda: deliver(system, gateway, self._owner)),
+            *(
+                (f"deliver_{side}", 1, partial(deliver, system, gateway, self._owner, (side,)))
+                for side in Side
+            ),
             ("release_expired_holds", 5, lambda: watch.release_expired_holds(system)),
             ("watch_separations", 20, lambda: in_one(SYSTEM, watch.watch_separations)),
             ("missed_arrivals", 60, lambda: in_one(SYSTEM, watch.notice_missed_arrivals)),
@@ -107,9 +111,9 @@ class Ticker:
             try:
                 if self._leadership.held():
                     work()
-            except Conflict:
-                pass  # no network is loaded yet
             except Exception as error:  # a job that fails is tried again at its next tick
+                if isinstance(error, Conflict) and error.code == "no_network":
+                    return  # nothing to do yet
                 log.error("job.failed", job=name, error=logs.error_name(error))
 
         return run

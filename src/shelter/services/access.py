@@ -13,9 +13,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlmodel import Session, col, select
 
-from shelter.db.tables import User, UserSession
+from shelter.db.tables import Site, User, UserSession
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotSignedIn, TooMany
-from shelter.domain.sides import Actor, Role, Side, sides_of
+from shelter.domain.sides import Actor, Role, Side, other_side, sides_of
 from shelter.services.context import Shelter, Tx
 
 SESSION_LENGTH = timedelta(hours=12)
@@ -24,7 +24,9 @@ MIN_PASSWORD = 12
 
 _hasher = PasswordHasher()
 #: one hash takes half a second and 64 MiB: more at once would starve the people already inside
-_hashing = BoundedSemaphore(4)
+_hashing = BoundedSemaphore(2)
+#: how many may stand in line for it; the next is told to come back, and no thread waits with them
+_line = BoundedSemaphore(8)
 #: hashed when the login is unknown, so that both refusals take the same time
 _DUMMY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
 
@@ -65,6 +67,9 @@ def create_user(
             tx.network.service(service or "")
         except KeyError:
             problems.append(FieldProblem("service", "unknown_service"))
+        else:
+            if side is not None and acts_on(tx, service, other_side(side)):
+                problems.append(FieldProblem("service", "service_other_side"))
     if phone is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", phone):
         problems.append(FieldProblem("phone", "phone"))
     if problems:
@@ -87,6 +92,21 @@ def create_user(
     return user
 
 
+def acts_on(tx: Tx, service: str | None, side: Side) -> bool:
+    """Whether a service already has workers or sites of a side.
+
+    One service has one duty phone, so it may not act on both: an alert of one side would ring on
+    a phone that the other side holds. SAPV and coordination are two-sided and own neither.
+    """
+    return any(
+        tx.session.exec(
+            select(table.id).where(col(table.service) == service, col(table.side) == side).limit(1)
+        ).first()
+        is not None
+        for table in (User, Site)
+    )
+
+
 def hash_password(password: str) -> str:
     with _hashing:
         return _hasher.hash(password)
@@ -105,15 +125,16 @@ def sign_in(system: Shelter, login: str, password: str) -> SignedIn:
         read_only=True,
     )
     stored = user.password_hash if user is not None and user.active else _DUMMY
-    if not _hashing.acquire(timeout=10):
+    if not _line.acquire(blocking=False):
         raise TooMany("busy", seconds=5)
     try:
-        _hasher.verify(stored, password)
+        with _hashing:
+            _hasher.verify(stored, password)
         right = True
     except VerificationError:
         right = False
     finally:
-        _hashing.release()
+        _line.release()
     if not right or user is None or not user.active:
         raise NotSignedIn("wrong_password")
     token = secrets.token_urlsafe(32)

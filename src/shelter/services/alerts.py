@@ -62,6 +62,8 @@ def raise_alert(
         service=service,
     )
     phone = tx.duty_phone(service)
+    if phone is None and kind in URGENT:
+        phone = tx.duty_phone(tx.network.coordinator)  # somebody has to be called
     if phone is not None:
         queue(
             tx,
@@ -125,6 +127,7 @@ def mark_acknowledged(tx: Tx, alert: Alert, *, via: str) -> None:
         f"alert:{alert.id}",
         side=alert.side,
         request_id=alert.request_id,
+        service=alert.service,
         via=via,
     )
 

@@ -144,7 +144,9 @@ def _change(now: Situation, change: Change, at: datetime, limit: timedelta) -> C
     params = _dated(now, change.params)
     if change.moved_to:
         # whose household it is stays with its own service: the unit is enough to make the call
-        before = next(p for p in now.problem.parties if p.id == change.moved_party).present[0]
+        moved = next(p for p in now.problem.parties if p.id == change.moved_party).present
+        after = {stay.unit for stay in change.moved_to}
+        before = next((stay for stay in moved if stay.unit not in after), moved[0])
         unit, to = now.units[before.unit], now.units[change.moved_to[0].unit]
         params |= {
             "unit": f"{now.sites[str(unit.site_id)].name} {unit.label}",

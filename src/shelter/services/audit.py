@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from shelter.db.session import lock_audit_chain
 from shelter.db.tables import AuditEntry
-from shelter.domain.sides import Actor, Side
+from shelter.domain.sides import BOTH_SIDES, Actor, Side
 
 GENESIS = "0" * 64
 
@@ -104,10 +104,21 @@ def verify_chain(session: Session, *, expected_head: str | None = None) -> Chain
     return ChainReport(count, previous, None if seen_head else count + 1)
 
 
-def history(session: Session, request_id: UUID) -> Sequence[AuditEntry]:
-    """What was done about one request, oldest first; the caller has checked who asks."""
-    return session.exec(
+def history(session: Session, request_id: UUID, reader: Actor) -> Sequence[AuditEntry]:
+    """What was done about one request, oldest first; the caller has checked who asks.
+
+    To a one-sided reader the alerts of other services are left out: how fast a two-sided person
+    answers one may depend on what the other side is doing.
+    """
+    entries = session.exec(
         select(AuditEntry)
         .where(col(AuditEntry.request_id) == request_id)
         .order_by(col(AuditEntry.seq))
     ).all()
+    if reader.sides == BOTH_SIDES:
+        return entries
+    return [
+        entry
+        for entry in entries
+        if not entry.action.startswith("alert.") or entry.detail.get("service") == reader.service
+    ]

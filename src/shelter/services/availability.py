@@ -32,8 +32,7 @@ def block_unit(
     if problems:
         raise Invalid(*problems)
     lock_units(tx.session, [unit.id])
-    promised = tx.rows.occupied([unit.id], first_night, end_night or date.max)
-    if promised and reason is not BlockReason.KEPT_BACK:
+    if tx.rows.occupied([unit.id], first_night, end_night or date.max):
         raise Conflict("unit_is_promised")
     block = Block(
         unit_id=unit.id,

@@ -145,7 +145,11 @@ def ask(tx: Tx, given: RequestInput) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What may change once a request is made; None leaves it. Safety is only ever added to."""
+    """What may change once a request is made; None leaves it.
+
+    An avoided commune may be taken off, as the person agreed, and the record says which; zones,
+    sites and separations may not.
+    """
 
     first_night: date | None = None
     nights: int | None = None
@@ -190,6 +194,9 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
         ),
         first_night,
     )
+    no_longer = sorted(
+        set(request.avoid_communes) - set(given.get("avoid_communes", request.avoid_communes))
+    )
     for name, value in given.items():
         if isinstance(value, tuple):
             value = sorted(set(value))
@@ -202,6 +209,7 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
         side=request.side,
         request_id=request.id,
         changed=sorted(given),
+        no_longer_avoided=no_longer,
     )
     return request
 
@@ -278,7 +286,7 @@ def placements_of(tx: Tx, request: Request) -> Sequence[PlacementRow]:
 def history(tx: Tx, request_id: UUID) -> Sequence[AuditEntry]:
     """What was done about a request, oldest first."""
     request = readable_request(tx, request_id)
-    return audit.history(tx.session, request.id)
+    return audit.history(tx.session, request.id, tx.actor)
 
 
 def _point(tx: Tx, place: PlaceOnMap) -> dict[str, float]:
@@ -338,6 +346,8 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
     for name, places in (("avoid_zones", given.avoid_zones), ("prefer_near", given.prefer_near)):
         for number, place in enumerate(places):
             problems.extend(_place_problems(f"{name}.{number}", place, known))
+            if name == "avoid_zones" and place.radius_km == 0:
+                problems.append(FieldProblem(f"{name}.{number}.radius_km", "radius"))
     for name, items in (
         ("avoid_communes", given.avoid_communes),
         ("avoid_sites", given.avoid_sites),

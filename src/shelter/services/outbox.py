@@ -8,11 +8,12 @@ pending ─claim▶ leased ─▶ accepted ─▶ sent ─▶ delivered
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from shelter import i18n
@@ -100,28 +101,35 @@ class Delivery:
     expired: int = 0
 
 
-def deliver(system: Shelter, gateway: Gateway, owner: str) -> Delivery:
+def deliver(
+    system: Shelter, gateway: Gateway, owner: str, sides: Collection[Side] = tuple(Side)
+) -> Delivery:
     """One round: lease what is due, hand it over, note what happened; then ask about the uncertain.
 
     No transaction or connection is held while the provider is spoken to. A process that dies in
     between leaves a lease that runs out, and its message is asked about before it is sent again.
+
+    Each side has batches of its own, and in the worker a round of its own: how long one side's
+    messages wait must not depend on how many the other side has.
     """
     system.run(SYSTEM, _leases_that_ran_out)
     expired = system.run(SYSTEM, _expire)
-    reconciled = _reconcile(system, gateway)
-    handed_over = 0
-    for message in system.run(SYSTEM, lambda tx: _claim(tx, owner)):
-        # a batch may take longer than a lease: each message's is renewed before its own call
-        if system.run(SYSTEM, lambda tx, m=message: _renew(tx, owner, m)):  # type: ignore[misc]
-            _hand_over(system, gateway, owner, message)
-            handed_over += 1
+    reconciled = handed_over = 0
+    for side in sides:
+        reconciled += _reconcile(system, gateway, side)
+        for message in system.run(SYSTEM, lambda tx, s=side: _claim(tx, owner, s)):  # type: ignore[misc]
+            # a batch may take longer than a lease: each message's is renewed before its own call
+            if system.run(SYSTEM, lambda tx, m=message: _renew(tx, owner, m)):  # type: ignore[misc]
+                _hand_over(system, gateway, owner, message)
+                handed_over += 1
     return Delivery(handed_over, reconciled, expired)
 
 
-def _claim(tx: Tx, owner: str) -> Sequence[Message]:
+def _claim(tx: Tx, owner: str, side: Side) -> Sequence[Message]:
     due: Sequence[Message] = tx.session.exec(
         select(Message)
         .where(
+            col(Message.side) == side,
             col(Message.state) == _S.PENDING,
             col(Message.due_at) <= tx.now,
             col(Message.expires_at) > tx.now,
@@ -230,13 +238,18 @@ def _tell_if_lost(tx: Tx, message: Message) -> None:
 
     if message.state not in {_S.EXPIRED, _S.FAILED, _S.UNDELIVERED}:
         return
+    service = message.service or tx.network.coordinator
     if message.alert_id is not None:
-        return  # an alert stands on the screens whether its SMS went or not
+        # an alert stands on its service's screens, which nobody may be looking at: the coordinator
+        # is called. The coordinator's own lost alerts have nobody above them
+        if service == tx.network.coordinator:
+            return
+        service = tx.network.coordinator
     request = tx.session.get(Request, message.request_id) if message.request_id else None
     raise_alert(
         tx,
         AlertKind.MESSAGE_FAILED,
-        message.service or tx.network.coordinator,
+        service,
         request,
         unit_id=message.unit_id,
         side=message.side,
@@ -244,14 +257,20 @@ def _tell_if_lost(tx: Tx, message: Message) -> None:
     )
 
 
-def _reconcile(system: Shelter, gateway: Gateway) -> int:
+def _reconcile(system: Shelter, gateway: Gateway, side: Side) -> int:
     """Ask the provider about every message of unknown outcome that has had time to settle."""
     settled = timedelta(seconds=gateway.settles_after_s)
 
     def waiting(tx: Tx) -> Sequence[Message]:
         return tx.session.exec(
             select(Message)
-            .where(col(Message.state) == _S.UNCERTAIN, col(Message.changed_at) <= tx.now - settled)
+            .where(
+                col(Message.side) == side,
+                col(Message.state) == _S.UNCERTAIN,
+                col(Message.changed_at) <= tx.now - settled,
+            )
+            # in any order, so that a few that cannot be asked about do not hold up the others
+            .order_by(sa.func.random())
             .limit(BATCH)
         ).all()
 

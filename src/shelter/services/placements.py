@@ -146,6 +146,7 @@ def confirm(tx: Tx, placement_id: UUID) -> PlacementRow:
     if tx.now >= placement.hold_expires_at:
         raise Conflict("hold_expired")
     stays = tx.rows.stays([placement.id])
+    lock_units(tx.session, [stay.unit_id for stay in stays])
     _verify(tx, request, [StayChoice(s.unit_id, s.first_night, s.end_night) for s in stays])
     placement.confirmed_by = tx.actor.user_id
     _move(tx, placement, request, Action.SUBMIT if reviewed else Action.CONFIRM, after)
@@ -170,6 +171,7 @@ def review(tx: Tx, placement_id: UUID, *, approve: bool) -> PlacementRow:
     after = next_state(placement.state, action)
     if approve:  # this is the transaction that promises: what was true at the hold may not be now
         stays = tx.rows.stays([placement.id])
+        lock_units(tx.session, [stay.unit_id for stay in stays])
         _verify(tx, request, [StayChoice(s.unit_id, s.first_night, s.end_night) for s in stays])
     _move(tx, placement, request, action, after)
     if approve:
@@ -223,6 +225,8 @@ def expire(tx: Tx, placement_id: UUID) -> bool:
 
 def arrive(tx: Tx, placement_id: UUID) -> PlacementRow:
     placement, request = _locked(tx, placement_id, Action.ARRIVE)
+    if placement.first_night > tx.tonight:
+        raise Conflict("not_yet", date=placement.first_night.isoformat())
     placement.arrived_at = tx.now
     _move(tx, placement, request, Action.ARRIVE, next_state(placement.state, Action.ARRIVE))
     return placement
@@ -262,6 +266,7 @@ def extend(tx: Tx, placement_id: UUID, end_night: date) -> PlacementRow:
     placement.end_night = end_night
     placement.version += 1
     tx.session.add(placement)
+    _tell_site(tx, placement, request, "sms.placement_extended")
     tx.record(
         "placement.extend",
         f"placement:{placement.id}",
@@ -285,18 +290,20 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
             _free_nights(tx, [stay.id], stay.first_night)
             continue
         end = min(stay.end_night, max(free_from, stay.first_night + timedelta(days=1)))
+        # overdue: they were there until now, and it is cleaned after that
+        left = max(end, free_from) if stay.end_night == placement.end_night else end
         unit: Unit = found(tx.rows.get(Unit, stay.unit_id), "unit")
         _free_nights(tx, [stay.id], end)
         # a shared unit is not closed: others sleep there, or were promised to
         cleaning = unit.cleaning_nights if unit.sharing is Sharing.PRIVATE else 0
-        cleaned_by = end + timedelta(days=cleaning)
+        cleaned_by = left + timedelta(days=cleaning)
         if cleaning and cleaned_by > tx.tonight:
             tx.session.add(
                 Block(
                     unit_id=unit.id,
                     side=unit.side,
                     reason=BlockReason.CLEANING,
-                    first_night=end,
+                    first_night=left,
                     end_night=cleaned_by,
                     created_at=tx.now,
                     created_by=tx.actor.user_id,
@@ -489,7 +496,7 @@ def _check_choice(choice: Sequence[StayChoice], tonight: date) -> None:
     problems.extend(
         FieldProblem(f"stays.{number}.end_night", "end_after_first")
         for number, stay in enumerate(choice)
-        if not stay.first_night < stay.end_night <= stay.first_night + timedelta(days=366)
+        if not 0 < (stay.end_night - stay.first_night).days <= 366
     )
     problems.extend(  # nights that are over were slept in or not: nobody can be given them now
         FieldProblem(f"stays.{number}.first_night", "night_range")

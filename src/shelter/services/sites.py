@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +14,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from shelter.db.rows import Rows
+from shelter.db.session import lock_units
 from shelter.db.tables import NetworkRow, Site, Unit
 from shelter.domain.availability import Sharing
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.household import EVERYONE, Person
 from shelter.domain.network_file import PLACE_KINDS
-from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side
+from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side, other_side
+from shelter.services.access import acts_on
 from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter_solver import problem as model
 from shelter_solver.verify import zoning_conflicts
+
+#: what may not change of a unit while somebody is in it or is promised it
+_PROMISED = ("beds", "cots", "sharing", "admits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class SiteInput:
     name: str
     commune: str
     address: str
-    #: None: the commune's centre stands in, and the zoning check is the stricter for it
+    #: WGS84 degrees; None is refused, but a form may come without
     lat: float | None = None
     lon: float | None = None
     places: tuple[str, ...] = ()
@@ -87,6 +93,8 @@ def add_site(
     side = _side_of(tx.actor, side)
     service = tx.actor.service if tx.actor.role is Role.COMMUNE_STAFF else service
     _check_site(tx, given, service)
+    if acts_on(tx, service, other_side(side)):
+        raise Invalid(FieldProblem("service", "service_other_side"))
     assert service is not None
     site = Site(
         side=side,
@@ -115,6 +123,9 @@ def edit_site(tx: Tx, site_id: UUID, given: SiteInput, version: int) -> Site:
         raise Stale("stale")
     _check_site(tx, given, site.service)
     before = location_of(tx, site)
+    if given.commune != site.commune and (given.lat, given.lon) == (before.lat, before.lon):
+        # the point would be the old commune's, and every distance wrong
+        raise Invalid(FieldProblem("lat", "point_of_old_commune"))
     site.name, site.commune = given.name.strip(), given.commune
     site.contact_phone, site.contact_language = given.contact_phone, given.contact_language
     site.description = given.description.strip()
@@ -149,7 +160,8 @@ def open_site(tx: Tx, site: Site) -> None:
     site.opened_at = tx.now
     tx.session.add(site)
     tx.session.flush()
-    refuse_zoning_conflicts(tx, tx.network.zoning, only=site)
+    # read again: a newer edition may have been loaded while this waited
+    refuse_zoning_conflicts(tx, tx.system.network(tx.session).zoning, only=site)
     tx.record("site.open", f"site:{site.id}", side=site.side)
 
 
@@ -186,11 +198,17 @@ def add_unit(tx: Tx, site_id: UUID, given: UnitInput) -> Unit:
 
 
 def edit_unit(tx: Tx, unit_id: UUID, given: UnitInput, version: int) -> Unit:
+    lock_units(tx.session, [unit_id])
     unit = managed_unit(tx, unit_id, for_update=True)
     if unit.version != version:
         raise Stale("stale")
     _check_unit(given)
-    for name, value in _unit_columns(given).items():
+    columns = _unit_columns(given)
+    # who was promised a place was promised this one: what it holds, and for whom
+    promised = tx.rows.occupied([unit.id], tx.tonight, date.max)
+    if promised and any(getattr(unit, name) != columns[name] for name in _PROMISED):
+        raise Conflict("unit_is_promised")
+    for name, value in columns.items():
         setattr(unit, name, value)
     unit.version += 1
     _save_unit(tx, unit)
@@ -266,11 +284,10 @@ def _side_of(actor: Actor, named: Side | None) -> Side:
 
 
 def _place(tx: Tx, site: Site, given: SiteInput) -> None:
-    centre = tx.network.commune(given.commune).centre
     data = {
         "address": given.address.strip(),
-        "lat": centre.lat if given.lat is None else given.lat,
-        "lon": centre.lon if given.lon is None else given.lon,
+        "lat": given.lat,
+        "lon": given.lon,
         "places": sorted(given.places),
     }
     site.location = tx.keyring.encrypt("site", site.id, "location", json.dumps(data))
@@ -284,9 +301,10 @@ def _check_site(tx: Tx, given: SiteInput, service: str | None) -> None:
         problems.append(FieldProblem("address", "length", (("min", 3), ("max", 200))))
     if len(given.description) > 300:
         problems.append(FieldProblem("description", "length", (("min", 0), ("max", 300))))
-    if (given.lat is None) != (given.lon is None):
-        problems.append(FieldProblem("lon", "both_coordinates"))
-    elif given.lat is not None and given.lon is not None:
+    if given.lat is None or given.lon is None:
+        # the commune's centre would stand kilometres off, and no distance could be trusted
+        problems.append(FieldProblem("lat" if given.lat is None else "lon", "point_needed"))
+    else:
         if not 49 <= given.lat <= 52:
             problems.append(FieldProblem("lat", "range", (("min", 49), ("max", 52))))
         if not 2 <= given.lon <= 7:

@@ -24,6 +24,12 @@ from shelter_solver import verify
 DEFAULT_ARRIVAL_HOUR = 22
 
 
+#: rules that something outside a stay can break later: a placement, or a site that was moved
+SAFETY_RULES = frozenset(
+    {"separation", "zoning", "danger_zone", "excluded_commune", "excluded_site", "excluded_place"}
+)
+
+
 def release_expired_holds(system: Shelter) -> int:
     """Free every hold that ran out; each in a transaction of its own."""
 
@@ -80,7 +86,8 @@ def announce_endings(tx: Tx) -> int:
                 placement.service,
                 request,
                 placement=placement,
-                occasion=f"ends:{placement.id}:{placement.end_night.isoformat()}",
+                # once, and each day again while they stay on: the next may be expected there
+                occasion=f"ends:{placement.id}:{max(placement.end_night, tx.tonight).isoformat()}",
             )
             told += alert is not None
     return told
@@ -142,28 +149,26 @@ def watch_separations(tx: Tx) -> int:
     placements = {str(placement.request_id): placement for placement in tx.rows.live_placements()}
     told = 0
     for violation in verify(now.problem, present):
-        if violation.rule != "separation" or violation.other is None:
+        if violation.rule not in SAFETY_RULES:
             continue
         for party_id, other_id in (
             (violation.party, violation.other),
             (violation.other, violation.party),
         ):
-            request = tx.session.get(Request, UUID(party_id))
-            if request is None or request.side is not Side.VICTIMS:
+            request = tx.session.get(Request, UUID(party_id)) if party_id is not None else None
+            if request is None or party_id is None or request.side is not Side.VICTIMS:
                 continue
-            recipients = [
-                request.service,
-                *(s.key for s in victim_assistance_of(tx, request.service)),
-            ]
-            for service in recipients:
+            police = (service.key for service in victim_assistance_of(tx, request.service))
+            # by placement: the same two people may be put too close a second time
+            against = placements[other_id].id if other_id is not None else violation.rule
+            for service in (request.service, *police):
                 alert = raise_alert(
                     tx,
                     AlertKind.SEPARATION_BROKEN,
                     service,
                     request,
                     placement=placements[party_id],
-                    # by placement: the same two people may be put too close a second time
-                    occasion=f"separation:{placements[party_id].id}:{placements[other_id].id}",
+                    occasion=f"separation:{placements[party_id].id}:{against}",
                 )
                 told += alert is not None
     return told
