@@ -59,13 +59,18 @@ def world(server: Server) -> World:
     return World(server.system, MovableClock())
 
 
-_pairs = itertools.count(1)
+@pytest.fixture
+def tonight(server: Server) -> date:
+    return server.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True)
+
+
+#: the first nights are left to those who arrive tonight
+_pairs = itertools.count(2)
 
 
 @pytest.fixture
-def night(server: Server) -> date:
+def night(tonight: date) -> date:
     """A first night for this test alone: no other test asks for it or the night after it."""
-    tonight = server.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True)
     return tonight + timedelta(days=2 * next(_pairs))
 
 

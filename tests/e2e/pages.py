@@ -39,8 +39,10 @@ class State:
 def every_state(world: World) -> list[State]:
     """Prepared through the services; the states that a refusal shows are brought about by hand."""
     worker, other = world.user(WORKER), world.user(OTHER)
-    night = world.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True) + FAR
+    tonight = world.system.run(SYSTEM, lambda tx: tx.tonight, read_only=True)
+    night = tonight + FAR
     asked = {"people": MOTHER_AND_CHILD, "first_night": night, "nights": 2}
+    come = asked | {"first_night": tonight}
     open_, refused, closed = (
         world.ask(worker, **asked),
         world.ask(worker, **(asked | {"people": {Person.WOMAN: 1, Person.INFANT: 3}})),
@@ -50,9 +52,9 @@ def every_state(world: World) -> list[State]:
     held = world.ask(worker, **asked)
     world.hold_first(worker, held)
     confirmed, promise = world.placed(worker, **asked)
-    arrived, stay = world.placed(worker, **(asked | {"pets": True, "prefer_communes": ("62100",)}))
+    arrived, stay = world.placed(worker, **(come | {"pets": True, "prefer_communes": ("62100",)}))
     world.do(worker, placements.arrive, stay.id)
-    left, ended = world.placed(worker, **asked)
+    left, ended = world.placed(worker, **come)
     world.do(worker, placements.arrive, ended.id)
     world.do(worker, placements.depart, ended.id)
     theirs, _ = world.placed(other, **(asked | {"people": {Person.MAN: 1}}))

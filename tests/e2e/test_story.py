@@ -87,6 +87,8 @@ def test_commune_staff_add_a_site_and_units_close_nights_and_open_them(people: P
     staff.page.locator("#f-name").fill(name)
     staff.page.locator("#f-commune").select_option(label="Sprimont")
     staff.page.locator("#f-address").fill("9 rue Fictive, 4140 Sprimont")
+    staff.page.locator("#f-lat").fill("50,52")
+    staff.page.locator("#f-lon").fill("5,695")
     staff.page.locator("#f-contact_phone").fill("+447700900999")
     staff.press("form.save")
     expect(staff.page.locator("h1")).to_have_text(name)
@@ -385,9 +387,9 @@ def test_the_sapv_acknowledges_one_alert_on_screen_and_another_by_sms(
 
 
 def test_the_address_opens_to_the_named_worker_alone_and_closes_with_the_stay(
-    people: People, world: World, night: date
+    people: People, world: World, tonight: date
 ) -> None:
-    path, placement = placed(world, night)
+    path, placement = placed(world, tonight)
     worker, colleague = people("garde.aywaille"), people("garde.trooz")
     worker.go(path)
     expect(worker.main).not_to_contain_text("Fictive")
@@ -412,18 +414,18 @@ def test_the_address_opens_to_the_named_worker_alone_and_closes_with_the_stay(
     expect(worker.main).not_to_contain_text(address)
 
 
-def test_they_arrive_stay_longer_and_leave(people: People, world: World, night: date) -> None:
-    path, _ = placed(world, night)
+def test_they_arrive_stay_longer_and_leave(people: People, world: World, tonight: date) -> None:
+    path, _ = placed(world, tonight)
     worker = people("garde.aywaille")
     worker.go(path)
     worker.press("action.arrive")
     expect(worker.state("arrived")).to_be_visible()
     worker.unfold("action.extend")
-    worker.page.locator("#f-end_night").fill(night.isoformat())
+    worker.page.locator("#f-end_night").fill(tonight.isoformat())
     worker.press("action.extend.yes")
     expect(worker.page.locator(".sure .problem")).to_be_visible()
-    expect(worker.page.locator("#f-end_night")).to_have_value(night.isoformat())
-    longer = night + timedelta(days=3)
+    expect(worker.page.locator("#f-end_night")).to_have_value(tonight.isoformat())
+    longer = tonight + timedelta(days=3)
     worker.page.locator("#f-end_night").fill(longer.isoformat())
     worker.press("action.extend.yes")
     expect(worker.page.locator(".live .stay dd").first).to_contain_text(
@@ -433,6 +435,18 @@ def test_they_arrive_stay_longer_and_leave(people: People, world: World, night: 
     worker.reads("request.closed", "outcome.housed")
     done = [worker.in_history(f"placement.{each}") for each in ("arrive", "extend", "depart")]
     assert done == [1, 1, 1]
+
+
+@on_a_phone
+def test_an_arrival_before_its_night_is_refused_with_the_day(
+    people: People, world: World, night: date
+) -> None:
+    path, _ = placed(world, night)
+    worker = people("garde.aywaille")
+    worker.go(path)
+    worker.press("action.arrive")
+    expect(worker.notice).to_contain_text(str(night.day))
+    expect(worker.state("confirmed")).to_be_visible()
 
 
 @on_a_phone
@@ -450,19 +464,18 @@ def test_who_does_not_come_leaves_an_open_request(
 
 
 def test_the_staff_of_the_site_see_who_comes_and_say_that_they_are_there(
-    people: People, world: World, night: date
+    people: People, world: World, tonight: date
 ) -> None:
     worker, staff = people("garde.trooz"), people("logement.sprimont")
     worker.go("/requests/new")
     worker.more(Person.WOMAN)
     worker.more(Person.CHILD)
-    worker.page.locator("#f-first_night").fill(night.isoformat())
+    worker.page.locator("#f-first_night").fill(tonight.isoformat())
     worker.page.locator("#f-nights").fill("2")
-    worker.page.locator("label[for=f-pets-on]").click()
     fold = worker.unfold("ask.prefer")
     fold.locator("label", has_text="Sprimont").click()
     worker.page.locator(".submit-bar button").click()
-    expect(worker.options.first).to_contain_text("Sureau")
+    expect(worker.options.first).to_contain_text("Sprimont")
     worker.hold_first()
     worker.confirm()
     code = worker.code

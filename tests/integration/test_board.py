@@ -10,6 +10,7 @@ from shelter.db.session import Database
 from shelter.domain.availability import BlockReason, Freshness
 from shelter.domain.errors import Invalid, NotAllowed
 from shelter.domain.household import Person
+from shelter.domain.requests import Urgency
 from shelter.domain.sides import Side
 from shelter.services import placements, sites
 from shelter.services.availability import block_unit
@@ -73,8 +74,7 @@ def test_a_block_is_shown_with_its_reason(sqlite_database: Database, reason: Blo
     assert (shown.nights[1].cell, shown.nights[1].free_beds) == (Cell.FREE, 1)
 
 
-def test_a_dormitory_shows_its_free_beds_unless_it_is_kept_back(world: World) -> None:
-    """Found broken: beds of a unit that is kept back were counted as free tonight."""
+def test_a_dormitory_shows_its_free_beds(world: World) -> None:
     unit = world.unit("Aubépine", "Dortoir")
     world.placed(world.user("garde.aywaille"), people={Person.WOMAN: 1}, nights=2)
     before = world.do(world.user("garde.aywaille"), board)
@@ -86,7 +86,16 @@ def test_a_dormitory_shows_its_free_beds_unless_it_is_kept_back(world: World) ->
     assert night.free_beds in {2, 3}
     shown = world.do(world.user("garde.aywaille"), board)
     assert shown.free_tonight == before.free_tonight
+
+
+def test_beds_of_a_dormitory_that_is_kept_back_are_not_free(world: World) -> None:
+    """Found broken: beds of a unit that is kept back were counted as free tonight."""
+    unit = world.unit("Aubépine", "Dortoir")
+    before = world.do(world.user("garde.aywaille"), board)
     world.do(world.user("coordination"), block_unit, unit.id, BlockReason.KEPT_BACK, TONIGHT, None)
+    worker = world.user("garde.trooz")
+    request = world.ask(worker, people={Person.WOMAN: 1}, urgency=Urgency.DANGER_NOW)
+    world.hold(worker, request, [StayChoice(unit.id, TONIGHT, TONIGHT + timedelta(days=2))])
     shown = world.do(world.user("garde.aywaille"), board)
     assert line(shown, "Aubépine", "Dortoir").nights[0].free_beds == 0
     assert shown.free_tonight == before.free_tonight - 1

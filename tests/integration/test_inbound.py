@@ -67,7 +67,7 @@ def test_an_acknowledgement_is_on_the_record(world: World, say: Say, alert_code:
     assert (alert.acknowledged_via, alert.acknowledged_by) == ("sms", None)
     [entry] = world.all(AuditEntry, action="alert.acknowledge")
     assert entry.subject == f"alert:{alert.id}"
-    assert entry.detail == {"via": "sms"}
+    assert entry.detail == {"via": "sms", "service": alert.service}
 
 
 @pytest.mark.parametrize(

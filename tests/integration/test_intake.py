@@ -42,8 +42,14 @@ WRONG: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
     ({"avoid_communes": ("62009", "99999")}, {("avoid_communes.1", "unknown_commune")}),
     ({"prefer_communes": ("99999",)}, {("prefer_communes.0", "unknown_commune")}),
     ({"avoid_sites": (uuid4(),)}, {("avoid_sites.0", "unknown_site")}),
-    ({"avoid_zones": (PlaceOnMap("99999"),)}, {("avoid_zones.0.commune", "unknown_commune")}),
-    ({"avoid_zones": (PlaceOnMap(lat=50.5),)}, {("avoid_zones.0", "commune_or_point")}),
+    (
+        {"avoid_zones": (PlaceOnMap("99999", radius_km=1),)},
+        {("avoid_zones.0.commune", "unknown_commune")},
+    ),
+    (
+        {"avoid_zones": (PlaceOnMap(lat=50.5, radius_km=1),)},
+        {("avoid_zones.0", "commune_or_point")},
+    ),
     (
         {"prefer_near": (PlaceOnMap(lat=10, lon=50, radius_km=-1),)},
         {
@@ -52,6 +58,7 @@ WRONG: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
             ("prefer_near.0.radius_km", "range"),
         },
     ),
+    ({"avoid_zones": (PlaceOnMap("62009"),)}, {("avoid_zones.0.radius_km", "radius")}),
     (
         {"avoid_zones": (PlaceOnMap("62009", radius_km=101),)},
         {("avoid_zones.0.radius_km", "range")},

@@ -174,7 +174,7 @@ def test_a_worker_that_died_leaves_a_lease_that_runs_out_and_is_asked_about(
     world: World, gateway: FakeGateway
 ) -> None:
     message = promise(world)
-    world.do(SYSTEM, outbox._claim, "dead")
+    world.do(SYSTEM, outbox._claim, "dead", Side.VICTIMS)
     world.clock.forward(seconds=LEASE.total_seconds())
     assert deliver(world.system, gateway, "b").handed_over == 0  # control: not yet
     world.clock.forward(seconds=1)

@@ -272,7 +272,13 @@ def test_text_that_no_database_can_hold_is_refused_everywhere(
 ) -> None:
     staff = As(client, world.system, "logement.sprimont")
     odd = "a\0b"
-    site = {"name": "Tilleul", "commune": "62100", "address": "12 rue Fictive"}
+    site = {
+        "name": "Tilleul",
+        "commune": "62100",
+        "address": "12 rue Fictive",
+        "lat": 50.51,
+        "lon": 5.66,
+    }
     for field in ("name", "address", "description", "commune", "contact_phone"):
         problem(staff.post("/sites", site | {field: odd}), {400, 422})
     problem(staff.post("/sites", site | {"places": ["bus:9\0"]}), {400, 422})

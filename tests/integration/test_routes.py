@@ -235,7 +235,10 @@ def test_every_patch_needs_the_version_that_was_read(
     site = staff.get("/sites").json()["items"][0]
     request = worker.post("/requests", {"people": {"woman": 1}}).json()
     unit = site["units"][0]
-    site_body = {"name": "Sureau", "commune": site["commune"], "address": "4 chemin du Songe"}
+    site_body = {"name": "Sureau", "commune": site["commune"], "address": "4 chemin du Songe"} | {
+        "lat": 50.51,
+        "lon": 5.66,
+    }
     unit_body = {"label": unit["label"], "beds": unit["beds"]}
     cases = {
         "/api/v1/sites/{site_id:uuid}": (staff, f"/sites/{site['id']}", site_body, site),

@@ -166,6 +166,7 @@ def test_two_sites_opened_in_the_same_moment_do_not_pass_each_other(world: World
     """Found broken on PostgreSQL: neither saw the other, and both were open side by side."""
     coordinator = world.user("coordination")
     where = {"lat": 50.4400, "lon": 5.7400, "commune": "62009"}
+    services = {Side.VICTIMS: "cpas-aywaille", Side.PERPETRATORS: "garde-secova"}
     for number in range(4):
         line = threading.Barrier(2)
 
@@ -173,7 +174,7 @@ def test_two_sites_opened_in_the_same_moment_do_not_pass_each_other(world: World
             given = replace(FAR_FROM_ALL, name=f"{side.value} {n}", **where)  # type: ignore[arg-type]
             line.wait(timeout=20)
             try:
-                world.do(coordinator, sites.add_site, given, side=side, service="cpas-aywaille")
+                world.do(coordinator, sites.add_site, given, side=side, service=services[side])
             except Conflict:
                 return "refused"
             return "open"
@@ -227,7 +228,7 @@ def test_a_site_names_every_wrong_field(world: World) -> None:
     }
     half = refusal(world, "logement.chaudfontaine", sites.add_site, replace(VICTIM_SITE, lon=None))
     assert isinstance(half, Invalid)
-    assert [problem.code for problem in half.problems] == ["both_coordinates"]
+    assert [problem.code for problem in half.problems] == ["point_needed"]
 
 
 @pytest.mark.parametrize(

@@ -225,8 +225,6 @@ def expire(tx: Tx, placement_id: UUID) -> bool:
 
 def arrive(tx: Tx, placement_id: UUID) -> PlacementRow:
     placement, request = _locked(tx, placement_id, Action.ARRIVE)
-    if placement.first_night > tx.tonight:
-        raise Conflict("not_yet", date=placement.first_night.isoformat())
     placement.arrived_at = tx.now
     _move(tx, placement, request, Action.ARRIVE, next_state(placement.state, Action.ARRIVE))
     return placement
