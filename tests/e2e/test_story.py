@@ -438,18 +438,6 @@ def test_they_arrive_stay_longer_and_leave(people: People, world: World, tonight
 
 
 @on_a_phone
-def test_an_arrival_before_its_night_is_refused_with_the_day(
-    people: People, world: World, night: date
-) -> None:
-    path, _ = placed(world, night)
-    worker = people("garde.aywaille")
-    worker.go(path)
-    worker.press("action.arrive")
-    expect(worker.notice).to_contain_text(str(night.day))
-    expect(worker.state("confirmed")).to_be_visible()
-
-
-@on_a_phone
 @pytest.mark.parametrize(("action", "state"), [("no_show", "no_show"), ("cancel", "cancelled")])
 def test_who_does_not_come_leaves_an_open_request(
     people: People, world: World, night: date, action: str, state: str

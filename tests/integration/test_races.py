@@ -24,7 +24,7 @@ from shelter.domain.household import Person
 from shelter.domain.nights import each_night
 from shelter.domain.placements import PlacementState
 from shelter.domain.sides import Actor
-from shelter.services import intake, placements
+from shelter.services import intake, occupancy, placements
 from shelter.services.intake import KeptApart, RequestInput
 from shelter.services.placements import StayChoice
 from support.world import TONIGHT, World, secova_world
@@ -73,7 +73,9 @@ def hold_and_confirm(world: World, actor: Actor, request: Request, *choice: Stay
 def without_locks(world: World, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Locks do nothing; on SQLite statements are not held together by BEGIN IMMEDIATE either."""
     for name in names:
-        monkeypatch.setattr(placements, name, lambda *_: None)
+        for module in (placements, occupancy):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, lambda *_: None)
     if world.system.database.is_sqlite:
         sa.event.remove(world.system.database.engine, "begin", db_session._sqlite_begin)
         world.system.database.dispose()  # connections that were made read-only would stay so
@@ -102,9 +104,9 @@ def all_look_before_anybody_writes(monkeypatch: pytest.MonkeyPatch, workers: int
 
         return waiting
 
-    monkeypatch.setattr(placements, "_verify", patient(placements._verify, before=False))
+    monkeypatch.setattr(occupancy, "verify_choice", patient(occupancy.verify_choice, before=False))
     # the lowest free beds are looked up just before
-    monkeypatch.setattr(placements, "each_night", patient(each_night, before=True))
+    monkeypatch.setattr(occupancy, "each_night", patient(each_night, before=True))
 
 
 def drop_the_last_line(database: Database) -> None:
@@ -163,7 +165,7 @@ def test_control_without_locks_and_index_the_unit_is_given_out_more_than_once(
 ) -> None:
     unit = world.unit("Bruyère", "Rez droit")
     without_locks(world, monkeypatch, "lock_units", "lock_request", "lock_cases")
-    monkeypatch.setattr(placements, "_refuse_taken", lambda *_: None)
+    monkeypatch.setattr(occupancy, "refuse_taken", lambda *_: None)
     all_look_before_anybody_writes(monkeypatch, 5)
     drop_the_last_line(world.system.database)
 

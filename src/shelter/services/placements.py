@@ -5,18 +5,16 @@ Lock order, for everybody: the request, its case, the units (sorted), the audit 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete
+from sqlmodel import col
 
-from shelter.db.session import is_double_booking, lock_cases, lock_request, lock_units
+from shelter.db.session import is_double_booking, lock_request, lock_units
 from shelter.db.tables import (
     Block,
-    OccupiedNight,
     PlacementRow,
     Request,
     Site,
@@ -27,8 +25,6 @@ from shelter.db.tables import (
 from shelter.domain.alerts import AlertKind
 from shelter.domain.availability import BlockReason, Sharing
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Taken
-from shelter.domain.household import Household
-from shelter.domain.nights import each_night
 from shelter.domain.placements import (
     LIVE,
     RUNNING,
@@ -39,26 +35,15 @@ from shelter.domain.placements import (
 )
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.sides import Role, Side
+from shelter.services import occupancy
 from shelter.services.alerts import raise_alert, victim_assistance_of
 from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter.services.intake import household_of, own_request
+from shelter.services.occupancy import MAX_PARTS as MAX_PARTS
+from shelter.services.occupancy import StayChoice as StayChoice
 from shelter.services.outbox import queue
-from shelter.services.problems import situation
 from shelter.services.sites import Location, location_of
-from shelter_solver import verify
-from shelter_solver.problem import Stay
-
-#: violations that mean: somebody else was faster
-_TAKEN_RULES = frozenset({"occupied", "capacity", "cleaning", "closed", "shared_gender"})
-MAX_PARTS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class StayChoice:
-    unit_id: UUID
-    first_night: date
-    end_night: date
 
 
 def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow:
@@ -71,12 +56,12 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
         raise Conflict("request_closed")
     if tx.rows.live_placement_of(request.id) is not None:
         raise Conflict("request_has_placement")
-    _check_choice(choice, tx.tonight)
-    _lock_case(tx, request)
+    occupancy.check_choice(choice, tx.tonight)
+    occupancy.lock_case(tx, request)
     lock_units(tx.session, [stay.unit_id for stay in choice])
-    units = _units(tx, choice)
-    _refuse_taken(tx, choice, units)
-    _verify(tx, request, choice)
+    units = occupancy.chosen_units(tx, choice)
+    occupancy.refuse_taken(tx, choice, units)
+    occupancy.verify_choice(tx, request, choice)
     assert tx.actor.user_id is not None
     placement = PlacementRow(
         side=request.side,
@@ -107,7 +92,7 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
             )
             tx.session.add(stay)
             tx.session.flush()
-            _occupy(
+            occupancy.occupy(
                 tx,
                 stay,
                 units[part.unit_id],
@@ -145,9 +130,7 @@ def confirm(tx: Tx, placement_id: UUID) -> PlacementRow:
     after = next_state(placement.state, Action.SUBMIT if reviewed else Action.CONFIRM)
     if tx.now >= placement.hold_expires_at:
         raise Conflict("hold_expired")
-    stays = tx.rows.stays([placement.id])
-    lock_units(tx.session, [stay.unit_id for stay in stays])
-    _verify(tx, request, [StayChoice(s.unit_id, s.first_night, s.end_night) for s in stays])
+    _check_again(tx, placement, request)
     placement.confirmed_by = tx.actor.user_id
     _move(tx, placement, request, Action.SUBMIT if reviewed else Action.CONFIRM, after)
     if reviewed:
@@ -170,9 +153,7 @@ def review(tx: Tx, placement_id: UUID, *, approve: bool) -> PlacementRow:
     placement, request = _locked(tx, placement_id, action)
     after = next_state(placement.state, action)
     if approve:  # this is the transaction that promises: what was true at the hold may not be now
-        stays = tx.rows.stays([placement.id])
-        lock_units(tx.session, [stay.unit_id for stay in stays])
-        _verify(tx, request, [StayChoice(s.unit_id, s.first_night, s.end_night) for s in stays])
+        _check_again(tx, placement, request)
     _move(tx, placement, request, action, after)
     if approve:
         _promise(tx, placement, request)
@@ -245,15 +226,15 @@ def extend(tx: Tx, placement_id: UUID, end_night: date) -> PlacementRow:
     longer = [
         StayChoice(s.unit_id, s.first_night, end_night if s in last else s.end_night) for s in stays
     ]
-    units = _units(tx, longer)
+    units = occupancy.chosen_units(tx, longer)
     added = [StayChoice(s.unit_id, placement.end_night, end_night) for s in last]
-    _refuse_taken(tx, added, units)
-    _verify(tx, request, longer, renewing=True)
+    occupancy.refuse_taken(tx, added, units)
+    occupancy.verify_choice(tx, request, longer, renewing=True)
     household = household_of(request)
     before = placement.end_night
     try:
         for stay in last:
-            _occupy(tx, stay, units[stay.unit_id], household, len(last), before, end_night)
+            occupancy.occupy(tx, stay, units[stay.unit_id], household, len(last), before, end_night)
             stay.end_night = end_night
             tx.session.add(stay)
         tx.session.flush()
@@ -285,13 +266,15 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
         # an arrival counts as a night; a unit to which they never came does not
         at_arrival = stay.first_night == placement.first_night <= tx.tonight
         if stay.first_night >= free_from and not at_arrival:
-            _free_nights(tx, [stay.id], stay.first_night)
+            occupancy.free_nights(tx, [stay.id], stay.first_night)
             continue
+        # on paper an arrival counts as a night, but tonight's bed is free when they left today
         end = min(stay.end_night, max(free_from, stay.first_night + timedelta(days=1)))
-        # overdue: they were there until now, and it is cleaned after that
-        left = max(end, free_from) if stay.end_night == placement.end_night else end
+        # whoever stayed on past the last promised night was there until now
+        moved_on = stay.end_night < min(free_from, placement.end_night)
+        left = stay.end_night if moved_on else free_from
         unit: Unit = found(tx.rows.get(Unit, stay.unit_id), "unit")
-        _free_nights(tx, [stay.id], end)
+        occupancy.free_nights(tx, [stay.id], left)
         # a shared unit is not closed: others sleep there, or were promised to
         cleaning = unit.cleaning_nights if unit.sharing is Sharing.PRIVATE else 0
         cleaned_by = left + timedelta(days=cleaning)
@@ -376,8 +359,16 @@ def _locked(tx: Tx, placement_id: UUID, action: Action) -> tuple[PlacementRow, R
     lock_request(tx.session, seen.request_id)
     placement = readable_placement(tx, placement_id, for_update=True)
     request: Request = found(tx.rows.get(Request, placement.request_id, for_update=True), "request")
-    _lock_case(tx, request)
+    occupancy.lock_case(tx, request)
     return placement, request
+
+
+def _check_again(tx: Tx, placement: PlacementRow, request: Request) -> None:
+    """Every rule once more, in the transaction that promises: much may be new since the hold."""
+    stays = tx.rows.stays([placement.id])
+    lock_units(tx.session, [stay.unit_id for stay in stays])
+    choice = [StayChoice(stay.unit_id, stay.first_night, stay.end_night) for stay in stays]
+    occupancy.verify_choice(tx, request, choice)
 
 
 def _end(tx: Tx, placement_id: UUID, action: Action) -> PlacementRow:
@@ -413,18 +404,10 @@ def _move(
 
 def _free(tx: Tx, placement: PlacementRow, request: Request) -> None:
     """Give back every night, and open the request again."""
-    _free_nights(tx, [stay.id for stay in tx.rows.stays([placement.id])], date.min)
+    occupancy.free_nights(tx, [stay.id for stay in tx.rows.stays([placement.id])], date.min)
     request.state = RequestState.OPEN
     request.version += 1
     tx.session.add(request)
-
-
-def _free_nights(tx: Tx, stay_ids: Iterable[UUID], from_night: date) -> None:
-    tx.session.exec(
-        delete(OccupiedNight).where(
-            col(OccupiedNight.stay_id).in_(list(stay_ids)), col(OccupiedNight.night) >= from_night
-        )
-    )
 
 
 def _promise(tx: Tx, placement: PlacementRow, request: Request) -> None:
@@ -485,120 +468,6 @@ def _is_site_staff(tx: Tx, placement: PlacementRow) -> bool:
         if site is not None and site.service == tx.actor.service:
             return True
     return False
-
-
-def _check_choice(choice: Sequence[StayChoice], tonight: date) -> None:
-    problems = []
-    if not 1 <= len(choice) <= MAX_PARTS:
-        problems.append(FieldProblem("stays", "range", (("min", 1), ("max", MAX_PARTS))))
-    problems.extend(
-        FieldProblem(f"stays.{number}.end_night", "end_after_first")
-        for number, stay in enumerate(choice)
-        if not 0 < (stay.end_night - stay.first_night).days <= 366
-    )
-    problems.extend(  # nights that are over were slept in or not: nobody can be given them now
-        FieldProblem(f"stays.{number}.first_night", "night_range")
-        for number, stay in enumerate(choice)
-        if stay.first_night < tonight
-    )
-    if problems:
-        raise Invalid(*problems)
-
-
-def _units(tx: Tx, choice: Sequence[StayChoice]) -> dict[UUID, Unit]:
-    units: dict[UUID, Unit] = {}
-    for part in choice:
-        unit: Unit = found(tx.rows.get(Unit, part.unit_id), "unit")
-        if unit.retired:
-            found(None, "unit")
-        units[unit.id] = unit
-    return units
-
-
-def _refuse_taken(tx: Tx, choice: Sequence[StayChoice], units: dict[UUID, Unit]) -> None:
-    """The quick look, for the many who come a second too late."""
-    for part in choice:
-        if units[part.unit_id].sharing is Sharing.PRIVATE and tx.rows.occupied(
-            [part.unit_id], part.first_night, part.end_night
-        ):
-            raise Taken("taken")
-
-
-def _verify(
-    tx: Tx, request: Request, choice: Sequence[StayChoice], *, renewing: bool = False
-) -> None:
-    """Check every hard rule again, without OR-Tools, on what the transaction sees."""
-    now = situation(
-        tx,
-        request.side,
-        asking=None if renewing else request,
-        renewing=renewing,
-        only_units=[part.unit_id for part in choice],
-    )
-    first = now.night(min(part.first_night for part in choice))
-    end = now.night(max(part.end_night for part in choice))
-    stays = tuple(  # nights that are over are not given out any more
-        Stay(str(part.unit_id), max(0, now.night(part.first_night)), now.night(part.end_night))
-        for part in choice
-        if now.night(part.end_night) > 0
-    )
-    if not stays:
-        raise Conflict("request_is_past")
-    party = next(p for p in now.problem.parties if p.id == str(request.id))
-    # a worker may choose other nights than were asked for: the rules are checked for those
-    begin = first if renewing else max(0, first)
-    chosen = replace(
-        party,
-        first_night=begin,
-        nights=end - begin,
-        arrival_hour=None if renewing else party.arrival_hour,
-    )
-    parties = tuple(chosen if p is party else p for p in now.problem.parties)
-    violations = verify(replace(now.problem, parties=parties), {party.id: stays})
-    if not violations:
-        return
-    if any(violation.rule in _TAKEN_RULES for violation in violations):
-        raise Taken("taken")
-    raise Conflict("rule_forbids", rule=violations[0].rule)
-
-
-def _lock_case(tx: Tx, request: Request) -> None:
-    """Parties that must be kept apart are placed one after the other, never past each other."""
-    hashes = {row.other_case_hash for row in tx.rows.separations([request.id])}
-    if request.case_hash is not None:
-        hashes.add(request.case_hash)
-    lock_cases(tx.session, request.side, hashes)
-
-
-def _occupy(
-    tx: Tx,
-    stay: StayRow,
-    unit: Unit,
-    household: Household,
-    parts: int,
-    first: date,
-    end: date,
-) -> None:
-    """Write the nights. A private unit is bed 0; a shared one gives its lowest free beds."""
-    if unit.sharing is Sharing.PRIVATE:
-        for night in each_night(first, end):
-            tx.session.add(OccupiedNight(unit_id=unit.id, night=night, bed=0, stay_id=stay.id))
-        return
-    taken: dict[date, set[int]] = {}
-    for row in tx.rows.occupied([unit.id], first, end):
-        taken.setdefault(row.night, set()).add(row.bed)
-    beds = min(household.beds, unit.beds) if parts > 1 else household.beds
-    cots = min(household.cots, unit.cots) if parts > 1 else household.cots
-    for night in each_night(first, end):
-        used = taken.get(night, set())
-        free_beds = [bed for bed in range(unit.beds) if bed not in used][:beds]
-        free_cots = [cot for cot in range(unit.beds, unit.beds + unit.cots) if cot not in used][
-            :cots
-        ]
-        if len(free_beds) < beds or len(free_cots) < cots:
-            raise Taken("taken")
-        for bed in free_beds + free_cots:
-            tx.session.add(OccupiedNight(unit_id=unit.id, night=night, bed=bed, stay_id=stay.id))
 
 
 def _night_after(tx: Tx) -> date:
