@@ -530,8 +530,10 @@ def test_who_leaves_on_the_evening_of_arrival_has_used_one_night(world: World) -
     unit = world.unit("Bruyère", "Rez gauche")
     placement = arrived(world, stay(unit))
     world.do(worker(world), placements.depart, placement.id)
-    assert nights_of(world, unit) == [TONIGHT]
     assert world.placement(placement.id).end_night == TONIGHT + timedelta(days=1)
+    # found broken: the night stayed taken, so what was offered next could never be held
+    assert nights_of(world, unit) == []
+    assert world.hold_first(worker(world), world.ask(worker(world))).state is S.HELD
 
 
 def test_a_unit_that_nobody_ever_moved_into_is_free_and_needs_no_cleaning(world: World) -> None:
