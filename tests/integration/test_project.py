@@ -81,7 +81,7 @@ def test_every_requirement_is_pinned_and_hashed_and_names_no_place(path: Path) -
         "litestar==2.25.0",
         "litestar>=2 --hash=sha256:" + "0" * 64,
         "--index-url https://packages.example/simple",
-        "litestar @ https://packages.example/l.whl --hash=sha256:" + "0" * 64,
+        "litestar @ https://packages.example/l.zip --hash=sha256:" + "0" * 64,
     ],
 )
 def test_control_a_loose_requirement_is_noticed(tmp_path: Path, line: str) -> None:
