@@ -342,6 +342,8 @@ def test_a_confirmation_is_told_by_sms_in_an_inbox_that_says_it_is_none(
     site = worker.page.locator(".live .stay dt b").first.inner_text()
     told = sms(worker, server, phone_of(server, "garde.aywaille"), f"Réf {code}: confirmé")
     worker.reads("inbox.local", "inbox.local.why")
+    # the site's contact is told too, a moment before or after
+    assert sms(worker, server, "", f"Réf {code}: arrivée")
     expect(worker.page.locator(".bubble", has_text=f"Réf {code}: arrivée")).to_have_count(1)
     for word in (site, "victime", "Aywaille", "Fictive"):
         assert word not in told
