@@ -391,7 +391,8 @@ def the_other_side(night: Night) -> None:
 
     alert = eventually(told, "the SAPV was not told")[0]
     police.post(f"/alerts/{alert['id']}/acknowledgement")
-    expect(not police.get("/alerts", open_only=True)["items"], "answered on screen, yet open")
+    still_open = [a["id"] for a in police.get("/alerts", open_only=True)["items"]]
+    expect(alert["id"] not in still_open, "answered on screen, yet open")
 
 
 def the_clock_frees_the_hold(night: Night) -> None:
