@@ -93,7 +93,9 @@ def add_site(
     side = _side_of(tx.actor, side)
     service = tx.actor.service if tx.actor.role is Role.COMMUNE_STAFF else service
     _check_site(tx, given, service)
-    if acts_on(tx, service, other_side(side)):
+    # asked for a two-sided actor only: a one-sided one's service was settled with the account, and
+    # no answer to the perpetrator side may look at victim-side rows
+    if tx.actor.sides == BOTH_SIDES and acts_on(tx, service, other_side(side)):
         raise Invalid(FieldProblem("service", "service_other_side"))
     assert service is not None
     site = Site(
