@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shelter_solver.problem import Stay
+from shelter_solver.problem import Agreement, Stay
 
 
 class Status(StrEnum):
@@ -77,3 +77,57 @@ class Answer:
     status: Status
     options: tuple[Option, ...] = ()
     refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One ranked goal of a schedule: what it came to, and what nobody can beat.
+
+    ``bound`` holds given the values of all levels before; the level is proven when they are equal.
+    """
+
+    goal: str
+    value: int
+    bound: int
+
+    @property
+    def proven(self) -> bool:
+        return self.value == self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Where everybody is to be: the answer to ``replan``. Verified, whatever the status."""
+
+    status: Status
+    #: new stays of the parties that get a place or move; all others stay where ``present`` says
+    placements: Mapping[str, tuple[Stay, ...]]
+    #: parties that asked and get nothing now, sorted
+    unplaced: tuple[str, ...]
+    #: parties that had a place and get another, sorted
+    moved: tuple[str, ...]
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The answer to ``make_room``: the fewest agreed moves that open a place.
+
+    ``INFEASIBLE`` is proven: no set of agreed moves (up to ``max_moves``) makes room.
+    """
+
+    status: Status
+    #: the place of the asking party; None when there is no room
+    option: Option | None = None
+    #: who moves where, in an order in which the moves can be made; empty when none is needed
+    moves: tuple[HouseholdMove, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdMove:
+    """One household's new stays from tonight on, whose agreement it needs, how far it moves."""
+
+    party: str
+    stays: tuple[Stay, ...]
+    agreement: Agreement
+    km: int
