@@ -110,6 +110,28 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is: told between its steps, for a person who waits."""
+
+    #: seconds since the start, and until the limit
+    elapsed_s: float
+    left_s: float
+    #: value of the goal that is being worked on, and what nobody can beat; smaller is better
+    best: int
+    bound: int
+    #: the ranked goal, by its name in ``Level``
+    goal: str
+    #: which of how many independent parts of the problem, from 1
+    part: int
+    parts: int
+
+    @property
+    def gap(self) -> float:
+        """What may still be won, as a share of the best value: 0 when it is proven."""
+        return abs(self.best - self.bound) / max(1, abs(self.best))
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """The answer to ``make_room``: the fewest agreed moves that open a place.
 
