@@ -18,7 +18,9 @@ from shelter_solver import (
     problem_from_json,
     problem_to_json,
 )
+from shelter_solver.files import ResultFile, result_from_json, result_to_json
 from solver.network import party, problem, random_problem, unit
+from solver.results import random_result
 
 
 def test_a_problem_comes_back_as_it_was() -> None:
@@ -42,6 +44,83 @@ def test_an_answer_is_plain_json() -> None:
     assert answer["status"] == "optimal"
     assert answer["options"][0]["stays"] == [{"unit": "room", "first_night": 0, "end_night": 7}]
     assert answer["refusal"] is None
+
+
+def test_a_result_comes_back_as_it_was() -> None:
+    for seed in range(90):
+        before = random_result(seed)
+        assert result_from_json(result_to_json(before, "new")) == ResultFile(before, "new")
+
+
+def test_a_result_file_says_what_it_holds_and_who_asked() -> None:
+    answer = place(problem(party(), unit()), "anna")
+    written = json.loads(result_to_json(answer, "anna"))
+    assert list(written)[:3] == ["version", "kind", "party"]
+    assert (written["kind"], written["party"]) == ("answer", "anna")
+    assert result_from_json(answer_to_json(answer)) == ResultFile(answer)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: d.update(version=0), "$.version"),
+        (lambda d: d.pop("kind"), "$.kind"),
+        (lambda d: d.update(kind="plan"), "$.kind"),
+        (lambda d: d.update(kind=["schedule"]), "$.kind"),
+        (lambda d: d.update(party=3), "$.party"),
+        (lambda d: d.update(status="good"), "$.status"),
+        (lambda d: d.update(options=[]), "$.options"),
+        (lambda d: d["levels"][0].update(value=None), "$.levels[0].value"),
+        (lambda d: d["placements"].update(eve=[{"unit": "u", "first_night": 0}]),
+         "$.placements.eve[0].end_night"),
+        (lambda d: d["placements"].update(eve=[{"unit": "u", "first_night": 0, "end_night": 0}]),
+         "$.placements.eve[0] stay[u]"),
+    ],
+)  # fmt: skip
+def test_an_error_in_a_result_names_its_place(change: Any, where: str) -> None:
+    data = json.loads(result_to_json(random_result(0)))
+    change(data)
+    with pytest.raises(ProblemError) as caught:
+        result_from_json(json.dumps(data))
+    assert caught.value.where == where
+
+
+def test_a_problem_is_no_result_and_a_result_no_problem() -> None:
+    with pytest.raises(ProblemError, match=r"^\$\.kind: must be one of answer, schedule, room$"):
+        result_from_json(problem_to_json(random_problem(1)))
+    with pytest.raises(ProblemError, match=r"^\$\.kind: is not a known key$"):
+        problem_from_json(result_to_json(random_result(0)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"beds": 4', '"beds": NaN', "$.units[0].beds: must be a whole number"),
+        ('"lat": 50.85', '"lat": NaN', "$.sites[0].point.lat: must be a number"),
+        ('"lat": 50.85', '"lat": Infinity', "$.sites[0].point.lat: is too large"),
+        ('"beds": 4', '"beds": 1' + "0" * 5000, "$.units[0].beds: is too large"),
+        ('"beds": 4', '"beds": 9007199254740992', "$.units[0].beds: is too large"),
+        ('"beds": 4', '"beds": 4, "beds": 5',
+         "$.units[0]: the key 'beds' is given twice in one object"),
+        ('"id": "room"', '"id": "\\ud800"',
+         "$.units[0].id: holds half a character: no file could be written with it"),
+        ('"2026-11-21"', '"20261121"', "$.start: must be a date such as 2026-11-21"),
+        ('"2026-11-21"', '"2026-02-30"', "$.start: must be a date such as 2026-11-21"),
+    ],
+    ids=lambda text: text[:24],
+)  # fmt: skip
+def test_what_json_lets_through_is_refused_at_its_place(old: str, new: str, told: str) -> None:
+    text = problem_to_json(problem(party(), unit()))
+    assert text.count(old) == 1
+    with pytest.raises(ProblemError) as caught:
+        problem_from_json(text.replace(old, new))
+    assert str(caught.value) == told
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """Some languages know one kind of number only, and JSON Schema calls 4.0 an integer."""
+    text = problem_to_json(problem(party(), unit()))
+    assert problem_from_json(text.replace('"beds": 4', '"beds": 4.0')) == problem_from_json(text)
 
 
 def document() -> dict[str, Any]:
@@ -131,3 +210,5 @@ def test_nothing_but_a_problem_error_escapes(seed: int, foreign: object) -> None
 def test_noise_is_refused(noise: str | bytes) -> None:
     with pytest.raises(ProblemError):
         problem_from_json(noise)
+    with pytest.raises(ProblemError):
+        result_from_json(noise)
