@@ -51,16 +51,18 @@ class Judge:
 
         For each feature that the unit has and the party does not need: ten times the share of
         units without it (0 where every unit has it, near 10 where it is rare); and 10 for every
-        bed that a private unit leaves empty. Best fit by scarcity turned fewer people away than
-        first fit in simulation (13.9 against 15.5 %, six seeds of a year on 14 places).
+        bed that a private unit leaves empty. To this comes the unit's ``reserve`` value, learned
+        from who asked lately (``reserve_values``); 0 where nobody computes it. What this does for
+        people is measured by ``benchmarks/outcome.py``.
         """
         waste = 10 * max(0, unit.beds - self.party.beds) if unit.sharing is Sharing.PRIVATE else 0
         needed = _needs(self.party)
-        return waste + sum(
+        rare = sum(
             rarity
             for name, rarity in self._rarity.items()
             if FEATURES[name](unit) and name not in needed
         )
+        return unit.reserve + waste + rare
 
     def load(self, commune: str, first: int, end: int) -> int:
         """Bed-nights taken in the commune in these nights, in whole per cent."""

@@ -155,6 +155,8 @@ class Unit:
     closed: tuple[Nights, ...] = ()
     #: nights held in reserve: only parties of urgency ≥ ``Problem.kept_back_urgency`` get them
     kept_back: tuple[Nights, ...] = ()
+    #: what keeping it free is worth, 100 = as much in demand as the mean unit: ``reserve_values``
+    reserve: int = 0
 
     def __post_init__(self) -> None:
         here = f"units[{self.id}]"
@@ -162,6 +164,7 @@ class Unit:
         _require(self.cots >= 0, f"{here}.cots", f"{self.cots} is negative")
         _require(0 <= self.supervision <= 3, f"{here}.supervision", "must be 0 to 3")
         _require(self.cleaning_nights >= 0, f"{here}.cleaning_nights", "is negative")
+        _require(self.reserve >= 0, f"{here}.reserve", "is negative")
         _require(0 <= self.intake_from <= 23, f"{here}.intake_from", "must be 0 to 23")
         _require(0 <= self.intake_until <= 23, f"{here}.intake_until", "must be 0 to 23")
         _require(

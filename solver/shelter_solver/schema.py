@@ -53,6 +53,10 @@ FIELDS: dict[str, Schema] = {
     "Unit.max_stay_nights": {"minimum": 1, "description": "nights; null: no limit"},
     "Unit.closed": {"description": "nights in which nobody may stay"},
     "Unit.kept_back": {"description": "nights for parties of at least kept_back_urgency"},
+    "Unit.reserve": {
+        "minimum": 0,
+        "description": "value of keeping it free; 100: as much in demand as the mean unit",
+    },
     "Party.people": {
         "minProperties": 1,
         "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LARGEST},
