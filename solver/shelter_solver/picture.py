@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from xml.sax.saxutils import escape
 
 from shelter_solver.problem import Nights, Party, Problem, ProblemError, Side, Stay, Unit
 from shelter_solver.render import own_side
-from shelter_solver.words import counted, night, printable
+from shelter_solver.svg import LETTER, PATTERNS, STYLE, box, clean, cut, label
+from shelter_solver.words import counted, night
 from shelter_solver.world import history
 
 #: nights beyond this are not drawn, and the picture says so
@@ -23,7 +23,6 @@ MOST_NIGHTS = 366
 
 # pixels
 _LEFT, _TOP, _LANE, _BAR, _MARGIN = 190, 84, 20, 16, 12
-_LETTER = 6.4
 
 
 class Kind(StrEnum):
@@ -35,27 +34,6 @@ class Kind(StrEnum):
 
 
 _SIGNS = {Kind.PRESENT: "", Kind.NEW: "+ ", Kind.MOVED: "→ "}
-
-_STYLE = """
-text{font:11px system-ui,sans-serif;fill:#1b1b1b}
-.head{font-weight:600}.page{fill:#fff}.row{fill:#f4f5f7}.grid{stroke:#d5d8dd}.week{stroke:#8d949e}
-.present rect{fill:#cbd6e2;stroke:#5b6b7c}
-.new rect{fill:#c4e8cc;stroke:#14632b;stroke-width:2.5}
-.moved rect{fill:#ffe2b8;stroke:#8a4b00;stroke-width:2.5;stroke-dasharray:5 3}
-.shut{stroke:#7b7f86;stroke-width:2}.kept{fill:#6a3fa0}
-@media (prefers-color-scheme:dark){
-text{fill:#ececec}.page{fill:#14171a}.row{fill:#1e2328}.grid{stroke:#343b43}.week{stroke:#77808a}
-.present rect{fill:#3b4858;stroke:#9fb0c2}
-.new rect{fill:#1d4a2a;stroke:#7fd497}.moved rect{fill:#583a0d;stroke:#ffb454}
-.shut{stroke:#8b929b}.kept{fill:#b593e6}}
-"""
-
-_PATTERNS = (
-    '<pattern id="shut" width="7" height="7" patternUnits="userSpaceOnUse" '
-    'patternTransform="rotate(45)"><path class="shut" d="M0 0V7"/></pattern>'
-    '<pattern id="kept" width="6" height="6" patternUnits="userSpaceOnUse">'
-    '<circle class="kept" cx="3" cy="3" r="1.4"/></pattern>'
-)
 
 
 def schedule_svg(
@@ -117,7 +95,7 @@ class _Picture:
         self.width = max(560, _LEFT + self.nights * self.night_px + _MARGIN)
         self.bars: dict[str, list[_Bar]] = {unit.id: [] for unit in problem.units}
         self.unplaced: list[str] = []
-        self.drawn = {kind: 0 for kind in Kind}
+        self.drawn = dict.fromkeys(Kind, 0)
         for party in problem.parties:
             self._settle(party, placements.get(party.id))
 
@@ -146,7 +124,7 @@ class _Picture:
             if not units:
                 continue
             told = f"{site.id}, {site.commune} ({site.audience})"
-            rows.append(_text(_MARGIN, y + 15, _cut(told, self.width - _MARGIN), "head"))
+            rows.append(label(_MARGIN, y + 15, cut(told, self.width - _MARGIN), "head"))
             y += 22
             for unit in units:
                 lanes = _lanes(self.bars[unit.id])
@@ -158,15 +136,15 @@ class _Picture:
         size = f'width="{self.width}" height="{height}" viewBox="0 0 {self.width} {height}"'
         yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} '
         yield 'role="graphics-document document" aria-labelledby="title desc">'
-        yield f'<title id="title">{_safe(self._title())}</title>'
-        yield f'<desc id="desc">{_safe(self._summary())}</desc>'
-        yield f"<style>{_STYLE}</style><defs>{_PATTERNS}</defs>"
+        yield f'<title id="title">{clean(self._title())}</title>'
+        yield f'<desc id="desc">{clean(self._summary())}</desc>'
+        yield f"<style>{STYLE}</style><defs>{PATTERNS}</defs>"
         yield f'<rect class="page" width="{self.width}" height="{height}"/>'
         yield from _legend()
-        yield from rows
         yield from self._calendar(bottom)
+        yield from rows
         for number, note in enumerate(notes):
-            yield _text(_MARGIN, bottom + 20 + 16 * number, note)
+            yield label(_MARGIN, bottom + 20 + 16 * number, note)
         yield "</svg>\n"
 
     def _title(self) -> str:
@@ -185,7 +163,7 @@ class _Picture:
             yield f"Nights from {night(self.problem, self.nights)} on are not drawn."
         if self.unplaced:
             told = "Without a place: " + ", ".join(self.unplaced)
-            yield from textwrap.wrap(told, int((self.width - 2 * _MARGIN) / _LETTER))
+            yield from textwrap.wrap(told, int((self.width - 2 * _MARGIN) / LETTER))
 
     # --- columns ---
 
@@ -210,18 +188,18 @@ class _Picture:
             if day is None:
                 return
             if (day.year, day.month) != month:
-                yield _text(self._x(number) + 3, _TOP - 26, f"{day.year}-{day.month:02}", "head")
+                yield label(self._x(number) + 3, _TOP - 26, f"{day.year}-{day.month:02}", "head")
                 month = (day.year, day.month)
-            yield _text(self._x(number) + 3, _TOP - 10, str(day.day))
+            yield label(self._x(number) + 3, _TOP - 10, str(day.day))
 
     # --- rows ---
 
     def _row(self, unit: Unit, y: int, lanes: list[list[_Bar]]) -> Iterator[str]:
         height = len(lanes) * _LANE
         told = f"{unit.id} · {counted(unit.beds, 'bed')}"
-        yield f'<g role="group"><title>{_safe(told)}</title>'
-        yield _text(_MARGIN + 8, y + 14, _cut(told, _LEFT - _MARGIN - 14))
-        yield _box("row", _LEFT, y, self.nights * self.night_px, height)
+        yield f'<g role="group"><title>{clean(told)}</title>'
+        yield label(_MARGIN + 8, y + 14, cut(told, _LEFT - _MARGIN - 14))
+        yield box("row", _LEFT, y, self.nights * self.night_px, height)
         yield from self._hatched(unit.kept_back, "kept", "kept back", y, height)
         yield from self._hatched(unit.closed, "shut", "closed", y, height)
         for number, lane in enumerate(lanes):
@@ -239,17 +217,17 @@ class _Picture:
                 yield (
                     f'<rect x="{self._x(first)}" y="{y}" width="{width}" height="{height}" '
                     f'fill="url(#{pattern})" role="img"><title>'
-                    f"{_safe(f'{told}, {self._range(nights)}')}</title></rect>"
+                    f"{clean(f'{told}, {self._range(nights)}')}</title></rect>"
                 )
 
     def _bar(self, bar: _Bar, y: int) -> Iterator[str]:
         x, width = self._x(bar.first) + 2, (bar.end - bar.first) * self.night_px - 4
         told = f"{bar.party}, {bar.kind}: {self._range(bar.stay.nights)}"
-        yield f'<g class="{bar.kind}" role="img"><title>{_safe(told)}</title>'
-        yield _box("", x, y, width, _BAR, round_=3)
-        name = _cut(_SIGNS[bar.kind] + bar.party, width - 6)
+        yield f'<g class="{bar.kind}" role="img"><title>{clean(told)}</title>'
+        yield box("", x, y, width, _BAR, corner=3)
+        name = cut(_SIGNS[bar.kind] + bar.party, width - 6)
         if name:
-            yield _text(x + 4, y + 12, name)
+            yield label(x + 4, y + 12, name)
         yield "</g>"
 
     def _range(self, nights: Nights) -> str:
@@ -272,37 +250,10 @@ def _lanes(bars: Iterable[_Bar]) -> list[list[_Bar]]:
 def _legend() -> Iterator[str]:
     x = _MARGIN
     for kind in Kind:
-        yield f'<g class="{kind}">{_box("", x, 12, 22, _BAR, round_=3)}</g>'
-        yield _text(x + 28, 24, f"{_SIGNS[kind]}{kind}")
+        yield f'<g class="{kind}">{box("", x, 12, 22, _BAR, corner=3)}</g>'
+        yield label(x + 28, 24, f"{_SIGNS[kind]}{kind}")
         x += 100
     for pattern, told in (("shut", "closed"), ("kept", "kept back")):
         yield f'<rect x="{x}" y="12" width="22" height="{_BAR}" fill="url(#{pattern})"/>'
-        yield _text(x + 28, 24, told)
+        yield label(x + 28, 24, told)
         x += 100
-
-
-# --- XML ------------------------------------------------------------------------------------------
-
-
-def _safe(text: str) -> str:
-    """Escaped; letters that XML forbids are among those that cannot be printed."""
-    return escape(printable(text))
-
-
-def _cut(text: str, width: float) -> str:
-    """As much of the text as fits into so many pixels."""
-    letters = int(width / _LETTER)
-    if len(text) <= letters:
-        return text
-    return text[: letters - 1] + "…" if letters >= 2 else ""
-
-
-def _text(x: int, y: int, text: str, style: str = "") -> str:
-    named = f' class="{style}"' if style else ""
-    return f'<text x="{x}" y="{y}"{named}>{_safe(text)}</text>'
-
-
-def _box(style: str, x: int, y: int, width: int, height: int, round_: int = 0) -> str:
-    named = f' class="{style}"' if style else ""
-    corners = f' rx="{round_}"' if round_ else ""
-    return f'<rect{named} x="{x}" y="{y}" width="{width}" height="{height}"{corners}/>'

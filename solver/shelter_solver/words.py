@@ -44,7 +44,7 @@ RULES: Mapping[str, str] = {
     "occupied": "another household is there",
     "capacity": "more people than beds or cots",
     "cleaning": "it is being cleaned",
-    "shared_gender": "adults or teens of another gender are there",
+    "shared_gender": "the adults and teens there would not be of one gender",
     "unknown_unit": "the problem has no such unit",
     "unknown_party": "the problem has no such party",
     "no_units": "no unit is for this side",

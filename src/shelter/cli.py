@@ -28,6 +28,7 @@ from shelter.services import audit, demo
 from shelter.services.access import create_user
 from shelter.services.context import Shelter
 from shelter.services.networks import load_network
+from shelter_solver.commands import add_commands
 
 DEMO_PASSWORD = "une-nuit-au-calme"  # noqa: S105  (shown on the sign-in page of a demo)
 
@@ -46,6 +47,8 @@ def open_system(config: settings.Settings) -> Shelter:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
+    if "tool" in options:  # works on files alone: no settings, no database
+        return int(options.tool(options))
     try:
         config = settings.load()
         logs.configure(config.log_level)
@@ -117,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--host", default="127.0.0.1")
         each.add_argument("--port", type=int, default=8000)
     command("worker", "deliver messages and watch the clock", _worker)
+    add_commands(commands)
     return parser
 
 
