@@ -6,6 +6,7 @@ caller puts it into ``Unit.reserve``; the goal ``scarcity`` then keeps for last 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 
@@ -60,11 +61,15 @@ def reserve_values(units: Collection[str], recent: Iterable[Collection[str]]) ->
         the units that suit it: ``suitable_units``. Ids that are not in ``units`` do not count.
     """
     known = frozenset(units)
-    demand = dict.fromkeys(sorted(known), Fraction(0))
+    sizes: dict[str, Counter[int]] = {unit: Counter() for unit in sorted(known)}
     asked = 0
     for wish in recent:
         suitable = known.intersection(wish)
         asked += bool(suitable)
         for unit in suitable:
-            demand[unit] += Fraction(1, len(suitable))
-    return {unit: round(100 * len(known) * share / max(1, asked)) for unit, share in demand.items()}
+            sizes[unit][len(suitable)] += 1
+    shares = {
+        unit: sum((Fraction(count, size) for size, count in found.items()), Fraction(0))
+        for unit, found in sizes.items()
+    }
+    return {unit: round(100 * len(known) * share / max(1, asked)) for unit, share in shares.items()}
