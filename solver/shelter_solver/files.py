@@ -20,6 +20,9 @@ from shelter_solver.result import Answer, Room, Schedule
 
 VERSION = 1
 
+#: a file that plans more nights is a mistake: ten years
+LONGEST_HORIZON = 3_660
+
 Result = Schedule | Answer | Room
 
 #: what ``kind`` says in a result file
@@ -62,7 +65,10 @@ def problem_from_json(text: str | bytes) -> Problem:
     ProblemError
         Whatever is wrong; ``where`` is the path, e.g. ``$.units[3].beds``. Nothing else escapes.
     """
-    return cast(Problem, read_object(Problem, _versioned(text), "$"))
+    problem = cast(Problem, read_object(Problem, _versioned(text), "$"))
+    if problem.horizon > LONGEST_HORIZON:
+        raise ProblemError("$.horizon", f"is more than {LONGEST_HORIZON} nights")
+    return problem
 
 
 def result_from_json(text: str | bytes) -> ResultFile:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
-from shelter_solver.files import KINDS, VERSION
+from shelter_solver.files import KINDS, LONGEST_HORIZON, VERSION
 from shelter_solver.plain import LARGEST, hints, is_required, to_plain
 from shelter_solver.problem import Problem
 
@@ -81,7 +81,11 @@ FIELDS: dict[str, Schema] = {
     "Separation.min_distance_m": {"minimum": 0, "description": "metres between their sites"},
     "Zoning.min_distance_m": {"minimum": 0, "description": "metres between sites of two sides"},
     "Problem.start": {"description": "the date on which night 0 begins"},
-    "Problem.horizon": {"minimum": 0, "description": "how many nights are planned"},
+    "Problem.horizon": {
+        "minimum": 0,
+        "maximum": LONGEST_HORIZON,
+        "description": "how many nights are planned",
+    },
     "Problem.kept_back_urgency": {"description": "least urgency for kept-back nights"},
     "Option.score": {"description": "values of the ranked goals; smaller is better"},
     "Level.value": {"description": "what the goal came to; smaller is better"},

@@ -137,6 +137,7 @@ def document() -> dict[str, Any]:
         (lambda d: d.update(start="21/11/2026"), "$.start"),
         (lambda d: d.update(horizon=-1), "$ horizon"),
         (lambda d: d.update(horizon=1.5), "$.horizon"),
+        (lambda d: d.update(horizon=10**9), "$.horizon"),
         (lambda d: d.update(horizon=True), "$.horizon"),
         (lambda d: d.update(excluded=[]), "$.excluded"),
         (lambda d: d["units"][0].update(beds="4"), "$.units[0].beds"),
