@@ -1,0 +1,1 @@
+"""What the allocator is measured by: ``make bench-solver``, or ``python -m benchmarks``."""
