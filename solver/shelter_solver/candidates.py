@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from shelter_solver.constraints import FIXED, RULES, Ask, first_block
+from shelter_solver.constraints import Ask, first_block
 from shelter_solver.problem import Party, Problem, Stay, Unit
 from shelter_solver.world import World, history
 
@@ -124,32 +124,3 @@ def _longest(world: World, party: Party, unit: Unit, first: int, end: int, *, he
         else:
             high = middle - 1
     return low
-
-
-def blocked_units(world: World, party: Party) -> dict[str, int]:
-    """How many units of the party's audience each rule blocks, in the order of ``RULES``.
-
-    A unit counts once, under the first rule that blocks it; with a window of arrival, on the day
-    on which it gets furthest through the rules.
-    """
-    order = {code: number for number, (code, _) in enumerate(RULES)}
-    asked = ranges(world.problem, party)
-    around = world.moved({party.id: history(party, asked[0][0])})
-    counts: dict[str, int] = {}
-    for unit in around.problem.units:
-        if around.site_of(unit).audience is not party.side:
-            continue
-        codes = [first_block(Ask(party, unit, first, end), around) for first, end in asked]
-        blocks = [code for code in codes if code is not None]
-        if len(blocks) == len(codes):
-            code = max(blocks, key=order.__getitem__)
-            counts[code] = counts.get(code, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: order[item[0]]))
-
-
-def openable_units(world: World, party: Party) -> frozenset[str]:
-    """Units that some change might open: no rule of ``FIXED`` blocks them."""
-    fixed = [rule for code, rule in RULES if code in FIXED]
-    first, end = ranges(world.problem, party)[0]
-    asks = (Ask(party, unit, first, end) for unit in world.problem.units)
-    return frozenset(ask.unit.id for ask in asks if not any(rule(ask, world) for rule in fixed))

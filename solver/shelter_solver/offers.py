@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass, replace
 
 from shelter_solver.candidates import Plan, plans
-from shelter_solver.model import choose
 from shelter_solver.objective import GOALS, Judge, Score, decided_by
-from shelter_solver.problem import Party, Problem
+from shelter_solver.problem import Party, Problem, ProblemError
 from shelter_solver.reasons import reasons
 from shelter_solver.result import Option, Status
 from shelter_solver.verify import verify
@@ -38,31 +37,41 @@ class Offers:
     options: tuple[Option, ...] = ()
 
 
-def offers(problem: Problem, party: Party, count: int, limits: Limits) -> Offers:
+def asking_party(problem: Problem, party_id: str) -> Party:
+    """The party of that id, else ``ProblemError``."""
+    for party in problem.parties:
+        if party.id == party_id:
+            return party
+    raise ProblemError("parties", f"no party {party_id!r}")
+
+
+def offers(world: World, party: Party, count: int, limits: Limits) -> Offers:
     """Up to ``count`` options of different units, other sites first; every one is verified.
 
-    The plans that the rules allow are listed completely, so an empty list proves that nothing
-    fits. When the time is over the order of the list itself gives the answer (``FEASIBLE``). An
-    option that ``verify`` does not confirm is never given: it is dropped, and nothing is called
-    proven then.
+    All plans that the rules allow are listed, so sorting them proves the best one, and an empty
+    list proves that nothing fits: the time limit plays no part. ``party`` may ask for something
+    else than in the data of ``world``. An option that ``verify`` does not confirm is never given:
+    it is dropped, and nothing is called proven then.
     """
-    judge = Judge(World(problem), party)
-    columns = _best_per_units(judge.ranked(plans(judge.world, party, limits.among)))
-    if not columns:
+    found = plans(world, party, limits.among)
+    if not found:
         return Offers(Status.INFEASIBLE)
+    judge = Judge(world, party)
+    problem = world.asked_by(party)
+    left = _best_per_units(judge.ranked(found))
     status = Status.OPTIMAL
     chosen: list[tuple[Score, Plan]] = []
     sites: set[str] = set()
-    while columns and len(chosen) < count:
-        ranks = [
-            rank + len(columns) * any(unit.site in sites for unit in judge.units(plan))
-            for rank, (_, plan) in enumerate(columns)
-        ]
-        choice = choose(ranks, limit_s=limits.left_s, seed=limits.seed)
-        if choice.status is not Status.OPTIMAL:
-            status = Status.FEASIBLE
-        number = ranks.index(min(ranks)) if choice.plan is None else choice.plan
-        score, plan = columns.pop(number)
+    while left and len(chosen) < count:
+        number = next(
+            (
+                number
+                for number, (_, plan) in enumerate(left)
+                if not any(unit.site in sites for unit in judge.units(plan))
+            ),
+            0,
+        )
+        score, plan = left.pop(number)
         if verify(problem, {party.id: plan}):
             status = Status.FEASIBLE
             continue

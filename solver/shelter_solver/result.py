@@ -68,6 +68,11 @@ class Refusal:
 
     blocked: tuple[Reason, ...]
     changes: tuple[Change, ...]
+    #: every minimal set of rules that together block each unit on each night of the arrival
+    #: window: the other rules could be lifted and still nothing would be free; smallest first
+    together: tuple[tuple[str, ...], ...] = ()
+    #: there are more such sets than are told
+    together_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

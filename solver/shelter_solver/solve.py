@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from shelter_solver.explain import refusal
-from shelter_solver.model import choose
-from shelter_solver.offers import Limits, offers
-from shelter_solver.problem import Problem, ProblemError
+from shelter_solver.offers import Limits, asking_party, offers
+from shelter_solver.problem import Problem
+from shelter_solver.referee import load
 from shelter_solver.result import Answer, Reason, Refusal, Status
+from shelter_solver.world import World
 
 
 def place(
@@ -26,16 +27,17 @@ def place(
     options
         The most options wanted, at least 1. They use different units, and different sites first.
     limit_s
-        Seconds. When they are over, verified options are still given, as ``FEASIBLE``; changes
-        that were not yet computed are left out of a refusal.
+        Seconds. Options come in any case: every plan is listed and sorted, which takes
+        milliseconds. Changes that were not yet computed are left out of a refusal.
     seed
-        Same data, same seed: same answer.
+        Same data, same seed: same answer. Plans in plain code use no chance at all.
 
     Returns
     -------
     Answer
-        ``OPTIMAL`` or ``FEASIBLE`` with options, or ``INFEASIBLE`` with a refusal. ``UNKNOWN``
-        means that ``verify`` contradicted every plan found: nothing is offered then.
+        ``OPTIMAL`` with options, or ``INFEASIBLE`` with a refusal; both are proven. ``FEASIBLE``
+        means that ``verify`` contradicted a plan, which was dropped; ``UNKNOWN`` that it
+        contradicted every one: nothing is offered then.
 
     Raises
     ------
@@ -46,19 +48,18 @@ def place(
     """
     if options < 1:
         raise ValueError("options: ask for at least 1")
-    party = next((party for party in problem.parties if party.id == party_id), None)
-    if party is None:
-        raise ProblemError("parties", f"no party {party_id!r}")
+    party = asking_party(problem, party_id)
     limits = Limits(deadline=time.monotonic() + limit_s, seed=seed)
     seen = problem.seen_by(party.side)
-    found = offers(seen, party, options, limits)
+    world = World(seen)
+    found = offers(world, party, options, limits)
     if found.options:
         return Answer(found.status, found.options)
     if found.status is Status.INFEASIBLE:
-        return Answer(Status.INFEASIBLE, refusal=refusal(seen, party, limits))
+        return Answer(Status.INFEASIBLE, refusal=refusal(world, party, limits))
     return Answer(Status.UNKNOWN, refusal=Refusal((Reason("unverified"),), ()))
 
 
 def warm_up() -> None:
     """Load and start the solver once (about half a second), so that the first request is fast."""
-    choose([0, 1], limit_s=1.0, seed=0)
+    load()

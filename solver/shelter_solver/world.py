@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from shelter_solver.problem import Party, Problem, Site, Stay, Unit, Zoning, distance_m
 
@@ -22,25 +23,47 @@ class World:
         self.sites = {site.id: site for site in problem.sites}
         self.units = {unit.id: unit for unit in problem.units}
         self.parties = {party.id: party for party in problem.parties}
-        self.stays_of: dict[str, tuple[Stay, ...]] = {}
+        self.stays_of = {party.id: party.present for party in problem.parties}
         self.stays_in: dict[str, list[tuple[Party, Stay]]] = {}
+        for party in problem.parties:
+            for stay in party.present:
+                self.stays_in.setdefault(stay.unit, []).append((party, stay))
         self._distances: dict[tuple[str, str], float] = {}
         self._apart: dict[str, tuple[tuple[str, float, bool], ...]] = {}
         self._zoned: list[frozenset[str]] = []
-        self._settle({party.id: party.present for party in problem.parties})
-
-    def _settle(self, stays: Mapping[str, tuple[Stay, ...]]) -> None:
-        self.stays_of = dict(stays)
-        self.stays_in = {}
-        for party_id, own in self.stays_of.items():
-            for stay in own:
-                self.stays_in.setdefault(stay.unit, []).append((self.parties[party_id], stay))
 
     def moved(self, stays: Mapping[str, tuple[Stay, ...]]) -> World:
         """The same world, in which these parties have exactly these stays (history included)."""
         copy = object.__new__(World)
         copy.__dict__.update(self.__dict__)
-        copy._settle({**self.stays_of, **stays})
+        copy.stays_of = {**self.stays_of, **stays}
+        copy.stays_in = dict(self.stays_in)
+        for party_id, new in stays.items():
+            for left in {stay.unit for stay in self.stays_of[party_id]}:
+                copy.stays_in[left] = [
+                    there for there in copy.stays_in[left] if there[0].id != party_id
+                ]
+            for stay in new:
+                there = (self.parties[party_id], stay)
+                copy.stays_in[stay.unit] = [*copy.stays_in.get(stay.unit, ()), there]
+        return copy
+
+    def asked_by(self, party: Party) -> Problem:
+        """The problem in which the party asks like this; what it asks now is part of the data."""
+        if self.parties[party.id] is party:
+            return self.problem
+        return replace(
+            self.problem,
+            parties=tuple(
+                party if other.id == party.id else other for other in self.problem.parties
+            ),
+        )
+
+    def ruled_by(self, problem: Problem) -> World:
+        """The same sites, units and stays under another reserve (``kept_back_urgency``)."""
+        copy = object.__new__(World)
+        copy.__dict__.update(self.__dict__)
+        copy.problem = problem
         return copy
 
     def site_of(self, unit: Unit) -> Site:

@@ -1,0 +1,60 @@
+"""Every rule that blocks each unit for a party, for each night on which the stay may begin."""
+
+from __future__ import annotations
+
+from shelter_solver import constraints
+from shelter_solver.candidates import ranges
+from shelter_solver.constraints import FIXED, RELATIONAL, Ask
+from shelter_solver.fits import Fits
+from shelter_solver.problem import Party
+from shelter_solver.world import World, history
+
+#: for each unit of the party's audience, by id, and each first night: the numbers in ``RULES`` of
+#: the rules that block it, as bits
+Blocks = dict[str, list[int]]
+
+
+def every_block(world: World, fits: Fits, party: Party) -> Blocks:
+    """All blocking rules, not only the first. Units of the other audience are no candidates."""
+    order = {code: number for number, (code, _) in enumerate(constraints.RULES)}
+    relational = [(order[code], rule) for code, rule in constraints.RULES if code in RELATIONAL]
+    asked = ranges(world.problem, party)
+    around = world.moved({party.id: history(party, asked[0][0])})
+    blocks: Blocks = {
+        unit.id: [] for unit in fits.units if world.site_of(unit).audience is party.side
+    }
+    for first, end in asked:
+        alone = list(fits.blocked(around, party, first, end)) if fits.units else []
+        for unit_id, masks in blocks.items():
+            bit = 1 << fits.number[unit_id]
+            mask = 0
+            for code, blocked in alone:
+                if blocked & bit:
+                    mask |= 1 << order[code]
+            ask = Ask(party, around.units[unit_id], first, end)
+            for number, rule in relational:
+                if rule(ask, around):
+                    mask |= 1 << number
+            masks.append(mask)
+    return blocks
+
+
+def blocked_units(blocks: Blocks) -> dict[str, int]:
+    """How many units each rule blocks, in the order of ``RULES``.
+
+    A unit counts once, under the first rule that blocks it; with a window of arrival, on the day
+    on which it gets furthest through the rules.
+    """
+    codes = [code for code, _ in constraints.RULES]
+    counts: dict[int, int] = {}
+    for masks in blocks.values():
+        if all(masks):
+            furthest = max((mask & -mask).bit_length() - 1 for mask in masks)
+            counts[furthest] = counts.get(furthest, 0) + 1
+    return {codes[number]: counts[number] for number in sorted(counts)}
+
+
+def openable_units(blocks: Blocks) -> frozenset[str]:
+    """Units that some change might open: no rule of ``FIXED`` blocks them."""
+    fixed = sum(1 << number for number, (code, _) in enumerate(constraints.RULES) if code in FIXED)
+    return frozenset(unit_id for unit_id, masks in blocks.items() if not masks[0] & fixed)
