@@ -29,6 +29,7 @@ from shelter_solver.files import (
 from shelter_solver.picture import schedule_svg
 from shelter_solver.problem import Problem, ProblemError, Side, Stay
 from shelter_solver.result import Answer, Room, Schedule
+from shelter_solver.room import make_room
 from shelter_solver.schema import problem_schema, result_schema
 from shelter_solver.solve import place
 from shelter_solver.terminal import ProgressLine
@@ -151,9 +152,7 @@ def _place(problem: Problem, options: argparse.Namespace) -> Answer | Room:
     if answer.options:
         return answer
     try:
-        room: Room = _door("make_room")(
-            problem, options.party, limit_s=options.limit, seed=options.seed
-        )
+        room = make_room(problem, options.party, limit_s=options.limit, seed=options.seed)
     except KeyboardInterrupt:
         print("\nstopped while looking for moves that make room", file=sys.stderr)
         return answer

@@ -141,6 +141,13 @@ def _refusal(names: Problem, refusal: Refusal) -> Iterator[str]:
         units = reason.params.get("units")
         count = "" if not isinstance(units, int) else words.counted(units, "unit") + ": "
         yield f"  - {count}{words.sentence(names, words.RULES, reason.code, {})}"
+    if refusal.together:
+        yield ""
+        yield "Smallest sets of rules that leave nothing, were all other rules lifted:"
+        for rules in refusal.together:
+            yield "  - " + "; and ".join(words.sentence(names, words.RULES, r, {}) for r in rules)
+        if refusal.together_cut:
+            yield "  - and more such sets"
     yield ""
     if not refusal.changes:
         yield "No small change that would help was found."

@@ -23,6 +23,7 @@ from shelter_solver import (
     Problem,
     Side,
     Stay,
+    commands,
     place,
     problem_to_json,
 )
@@ -42,7 +43,6 @@ class Said:
 
 Shelter = Callable[..., Said]
 
-needs_make_room = pytest.mark.skipif(not hasattr(shelter_solver, "make_room"), reason="not yet")
 needs_replan = pytest.mark.skipif(not hasattr(shelter_solver, "replan"), reason="not yet")
 
 
@@ -215,7 +215,6 @@ def crowded() -> Problem:
     return problem(unit(), unit("small", beds=1), party(), cleo)
 
 
-@needs_make_room
 def test_who_is_refused_gets_room_by_moves_if_there_is_any(
     shelter: Shelter, tmp_path: Path
 ) -> None:
@@ -229,7 +228,6 @@ def test_who_is_refused_gets_room_by_moves_if_there_is_any(
     assert shelter("verify", file, out).out == "no rule is broken\n"
 
 
-@needs_make_room
 def test_who_is_refused_and_cannot_get_room_is_told_why(shelter: Shelter, tmp_path: Path) -> None:
     given = problem(unit(beds=1), party())
     file, out = saved(tmp_path, given), tmp_path / "refusal.json"
@@ -276,7 +274,7 @@ def test_who_stops_the_search_is_told_that_nothing_was_written(
 def test_who_stops_the_search_for_room_keeps_the_answer(
     shelter: Shelter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelter_solver, "make_room", interrupted, raising=False)
+    monkeypatch.setattr(commands, "make_room", interrupted)
     out = tmp_path / "result.json"
     said = shelter("solve", saved(tmp_path, crowded()), "--party", "anna", "--out", out)
     assert said.code == 0

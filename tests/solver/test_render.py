@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,22 @@ def test_a_refusal_says_what_blocks_and_what_would_help() -> None:
     text = safe(given, "anna", place(given, "anna"))
     assert "1 unit: the unit is closed" in text
     assert "begin 3 days later, on night 3 (2026-11-24); then room (site home" in text
+
+
+def test_a_refusal_says_which_rules_leave_nothing_even_without_the_others() -> None:
+    given = problem(unit(closed=(Nights(0, 3),), beds=1), unit("b", beds=1), party())
+    text = safe(given, "anna", place(given, "anna"))
+    title = "Smallest sets of rules that leave nothing, were all other rules lifted:\n"
+    assert text.partition(title)[2].startswith("  - there are too few beds\n\n")
+    given = problem(unit(closed=(Nights(0, 3),)), unit("b", beds=1), party())
+    text = safe(given, "anna", place(given, "anna"))
+    assert text.partition(title)[2].startswith(
+        "  - there are too few beds; and the unit is closed\n\n"
+    )
+    answer = place(given, "anna")
+    assert answer.refusal is not None
+    cut = replace(answer, refusal=replace(answer.refusal, together_cut=True))
+    assert "  - and more such sets\n" in safe(given, "anna", cut)
 
 
 def test_a_move_that_helps_says_who_goes_where() -> None:
