@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,14 +10,26 @@ from itertools import combinations, product
 
 import pytest
 
-from shelter_solver import Agreement, Party, Problem, Sharing, Status, Stay, Unit, place, verify
-from shelter_solver.chains import best_chain
+from shelter_solver import (
+    Agreement,
+    Nights,
+    Party,
+    Person,
+    Problem,
+    Sharing,
+    Status,
+    Stay,
+    place,
+    verify,
+)
+from shelter_solver.chains import DEPTH, Found, best_chain
 from shelter_solver.exchange import Exchange
 from shelter_solver.objective import Judge
 from shelter_solver.referee import decide
+from shelter_solver.result import Room
 from shelter_solver.room import make_room
 from shelter_solver.world import World
-from solver.network import random_problem
+from solver.network import apart, north, party, problem, random_problem, site, unit
 from solver.test_exhaustive import tonight_on
 
 Plan = tuple[Stay, ...]
@@ -44,19 +57,22 @@ def tonight(other: Party) -> Plan:
     )
 
 
+def alone(given: Problem, asking: Party) -> Problem:
+    """Nobody else is anywhere: fewer neighbours never make a stay worse."""
+    parties = tuple(p if p.id == asking.id else replace(p, present=()) for p in given.parties)
+    return replace(given, parties=parties)
+
+
 def moves_of(given: Problem, other: Party) -> Iterator[tuple[Plan, int]]:
     """Other units for the same nights, with the kilometres, as ``verify`` allows them alone."""
-    alone = replace(
-        given,
-        parties=tuple(p if p.id == other.id else replace(p, present=()) for p in given.parties),
-    )
     units = {unit.id: unit for unit in given.units}
     sites = {site.id: site for site in given.sites}
     world = World(given)
+    without_others = alone(given, other)
     now = tonight(other)
     for new in product(units, repeat=len(now)):
         plan = tuple(replace(stay, unit=unit) for stay, unit in zip(now, new, strict=True))
-        if plan != now and not verify(alone, {other.id: plan}):
+        if plan != now and not verify(without_others, {other.id: plan}):
             ways = [
                 (sites[units[a.unit].site], sites[units[b.unit].site])
                 for a, b in zip(now, plan, strict=True)
@@ -78,60 +94,142 @@ def wanted(given: Problem, asking: Party) -> list[Plan]:
 def tried(given: Problem, asking: Party, moves: int) -> Value | None:
     """The best value with exactly so many moves, by trying all of them."""
     judge = Judge(World(given), asking)
-    valued = [
-        ((len(plan), *score[:-1]), plan) for score, plan in judge.ranked(wanted(given, asking))
-    ]
+    valued = sorted(
+        (
+            ((len(plan), *score[:-1]), plan)
+            for score, plan in judge.ranked(wanted(given, asking))
+            if not verify(alone(given, asking), {asking.id: plan})
+        ),
+        key=lambda both: both[0],
+    )
     offered = {other.id: list(moves_of(given, other)) for other in movers(given, asking)}
     best: Value | None = None
     for who in combinations(offered, moves):
         for chosen in product(*(offered[other] for other in who)):
             km = sum(way for _, way in chosen)
             moved = {other: plan for other, (plan, _) in zip(who, chosen, strict=True)}
-            if moved and verify(given, moved, everyone=False) and len(moved) == 1:
-                pass  # the move may need the asking party's present place: only the whole counts
             for rank, plan in valued:
-                if (best is None or (rank, km) < best) and not verify(
-                    given, {**moved, asking.id: plan}
-                ):
+                if best is not None and best <= (rank, km):
+                    break
+                if not verify(given, {**moved, asking.id: plan}):
                     best = (rank, km)
     return best
 
 
+def crowded(seed: int) -> tuple[Problem, Party]:
+    """Nearly every place is taken, and nearly everybody may be asked to move."""
+    rng = random.Random(seed)
+    sites = [
+        site(
+            f"s{number}",
+            point=north(rng.choice([0, 4, 9])),
+            commune=rng.choice(["Ixelles", "Uccle"]),
+            places=frozenset({"bus:71"} if rng.random() < 0.3 else ()),
+        )
+        for number in range(2)
+    ]
+    units = [
+        unit(
+            f"u{number}",
+            rng.choice(sites).id,
+            beds=rng.choice([2, 2, 3, 4]),
+            cots=rng.choice([0, 1, 1]),
+            sharing=rng.choice([Sharing.PRIVATE, Sharing.PRIVATE, *Sharing]),
+            step_free=rng.random() < 0.6,
+            cleaning_nights=rng.choice([0, 0, 0, 1]),
+            max_stay_nights=rng.choice([None, None, None, 6]),
+            closed=(Nights(5, 6),) if rng.random() < 0.1 else (),
+        )
+        for number in range(rng.choice([4, 4, 5]))
+    ]
+    parties = []
+    for number, room in enumerate(sorted(units, key=lambda room: room.beds)[1:]):
+        for guest in range(2 if room.sharing is not Sharing.PRIVATE and len(parties) < 4 else 1):
+            first = rng.choice([-2, -2, 0, 1])
+            last = rng.choice([3, 5, 7])
+            stays = (Stay(room.id, first, last),)
+            if rng.random() < 0.1:
+                stays += (Stay(rng.choice(units).id, last, last + 2),)
+            parties.append(
+                party(
+                    f"p{number}{guest}",
+                    people={
+                        rng.choice([Person.WOMAN, Person.WOMAN, Person.MAN]): 1,
+                        Person.CHILD: rng.choice([0, 0, 1, 2]),
+                        Person.INFANT: rng.choice([0, 0, 1]),
+                    },
+                    first_night=first,
+                    nights=last - first,
+                    present=stays,
+                    move_agreement=rng.choice([Agreement.PARTY] * 4 + [*Agreement]),
+                    may_change_unit=rng.random() < 0.5,
+                    step_free=rng.random() < 0.1,
+                )
+            )
+    new = party(
+        "new",
+        people={Person.WOMAN: rng.choice([0, 1, 1]), Person.CHILD: rng.choice([1, 2, 3, 3])},
+        nights=rng.choice([2, 4]),
+        first_night=rng.choice([0, 0, 1]),
+        latest_first_night=rng.choice([None, None, 2]),
+        step_free=rng.random() < 0.5,
+        may_use_two_units=rng.random() < 0.3,
+        may_change_unit=rng.random() < 0.1,
+        preferred_communes=frozenset({"Uccle"} if rng.random() < 0.5 else ()),
+    )
+    names = [other.id for other in parties]
+    rules = [
+        apart(*rng.sample([*names, "new"], 2), min_distance_m=rng.choice([0.0, 5000.0]))
+        for _ in range(rng.choice([0, 0, 1, 2]))
+    ]
+    return problem(*sites, *units, *parties, new, *rules, horizon=12), new
+
+
 def asked(seed: int) -> tuple[Problem, Party]:
+    """A third of the instances are the general random ones, where all rules have a say."""
+    if seed % 3:
+        return crowded(seed)
     given = random_problem(seed)
     asking = given.parties[-1]
     return given.seen_by(asking.side), asking
 
 
-def value(given: Problem, asking: Party, exchange: Exchange, rank: int, km: int) -> Value:
-    bid = next(bid for bid in exchange.wanted if bid.cost == rank)
-    return (len(bid.stays), *exchange.scores[rank][:-1]), km
+def value(exchange: Exchange, found: Found) -> Value:
+    goals = exchange.scores[found.wanted.cost][:-1]
+    return (len(found.wanted.stays), *goals), found.km
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_fewest_moves_and_the_best_place_are_those_of_trying_everything(seed: int) -> None:
     given, asking = asked(seed)
-    if place(given, "new").options:
-        room = make_room(given, "new")
+    free = place(given, "new").options
+    most = 3 if len(movers(given, asking)) <= 4 else 2
+    room = make_room(given, "new", max_moves=most)
+    if free:
         assert (room.status, room.moves) == (Status.OPTIMAL, ())
         assert room.option is not None
-        assert room.option.stays == place(given, "new").options[0].stays
+        assert (room.option.stays, room.option.score) == (free[0].stays, free[0].score)
         return
-    exchange = Exchange(World(given), asking, time.monotonic() + 9)
-    best = None
-    for moves in (1, 2):
+    exchange = Exchange(World(given), asking, time.monotonic() + 99)
+    best = found = None
+    for moves in range(1, most + 1):
         best = tried(given, asking, moves)
-        found = best_chain(exchange, moves)
-        assert (found is None) == (best is None)
-        if found is not None:
-            assert value(given, asking, exchange, found.wanted.cost, found.km) == best
+        if moves <= DEPTH:
+            found = best_chain(exchange, moves)
+            assert (value(exchange, found) if found else None) == best
+        if best is not None:
             break
-    verdict = decide(exchange, at_most=2)
-    assert (verdict.status is Status.INFEASIBLE) == (best is None)
+    verdict = decide(exchange, at_most=most)
+    assert verdict.status is (Status.INFEASIBLE if best is None else Status.OPTIMAL)
+    assert room.status is verdict.status
+    assert len(room.moves) == (0 if best is None else moves)
     if verdict.found is not None:
-        assert verdict.found.value == found.value if found else None
-    room = make_room(given, "new", max_moves=2)
-    assert (room.status is Status.INFEASIBLE) == (best is None)
-    if room.option is not None:
+        assert (value(exchange, verdict.found), len(verdict.found.moves)) == (best, moves)
+        assert room.option is not None
+        assert ((len(room.option.stays), *room.option.score[:-1]), sum_km(room)) == best
         new = {move.party: move.stays for move in room.moves}
         assert not verify(given, {**new, "new": room.option.stays})
+
+
+def sum_km(room: Room) -> int:
+    return sum(move.km for move in room.moves)
