@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import shelter_solver
 from shelter_solver import render, words
+from shelter_solver.claims import false_claims
 from shelter_solver.files import (
     Result,
     ResultFile,
@@ -174,6 +175,10 @@ def _verify(options: argparse.Namespace) -> int:
         for violation in verify(problem, chosen):
             found += 1
             _say(f"{name}{words.violation(problem, violation)}\n")
+    if not isinstance(saved.result, Answer):
+        for sentence in false_claims(problem, saved.result):
+            found += 1
+            _say(f"{sentence}\n")
     if not found:
         _say("no rule is broken\n" if _placements(saved) else "no place is given: none to check\n")
     return 1 if found else 0

@@ -309,7 +309,9 @@ def test_verify_looks_at_every_option_and_every_move(shelter: Shelter, tmp_path:
     move = HouseholdMove("cleo", (Stay("room", 0, 7),), Agreement.NONE, 0)
     room = Room(Status.OPTIMAL, answer.options[0], (move,))
     path.write_text(result_to_json(room, "anna"), encoding="utf-8")
-    assert shelter("verify", file, path).code == 1
+    said = shelter("verify", file, path)
+    assert said.code == 1
+    assert "cleo moves, and may not be asked to\n" in said.out
 
 
 def test_verify_of_parties_and_units_that_do_not_exist(
