@@ -11,7 +11,7 @@ export SHELTER_CHROMIUM ?= $(shell for name in chromium chromium-browser google-
 	google-chrome-stable; do command -v $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format story bench screens migration migration-first lock clean
+.PHONY: help run test lint format story bench bench-solver screens migration migration-first lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ story: $(VENV)/.dev ## one night from first call to closed door, told on a runni
 
 bench: $(VENV)/.dev ## how long the solver and the busiest requests take
 	$(BIN)/python tests/bench.py
+
+bench-solver: $(VENV)/.dev ## the allocator against its peers, hours: make bench-solver with="--quick"
+	PYTHONPATH=solver $(BIN)/python -m benchmarks $(with)
 
 screens: $(VENV)/.dev ## draw the pictures of docs/screens anew, in a Chromium
 	PYTHONPATH=tests $(BIN)/python -m e2e.screens

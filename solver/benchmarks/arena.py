@@ -111,7 +111,8 @@ class Arena:
                 who, limit_s, None, told["bound"], 0, told["seconds"], round(peak), "no answer"
             )
         value = check(self.assignment, chosen, told["value"])
-        bound = told["bound"]
+        # no cost is negative, so 0 is a bound too
+        bound = None if told["bound"] is None else max(0.0, told["bound"])
         if bound is not None and bound > value + 0.5:
             raise AssertionError(f"{who}: bound {bound} above its own value {value}")
         placed = int((chosen >= 0).sum())

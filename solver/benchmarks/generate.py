@@ -44,8 +44,8 @@ class Shape:
     requests: int
     communes: int = 100
     nights: int = 30
-    shortest: int = 3
-    longest: int = 15
+    shortest: int = 5
+    longest: int = 26
     #: side of the country, as a share of Belgium's: small networks are not spread over all of it
     spread: float = 1.0
 
@@ -57,8 +57,8 @@ SHAPES: dict[str, Shape] = {
         Shape("small", units=40, requests=60, communes=12, spread=0.4),
         Shape("tightS", units=56, requests=150, communes=14, spread=0.4),
         Shape("mid", units=300, requests=450),
-        Shape("mid90", units=300, requests=450, nights=90, shortest=9, longest=45),
-        Shape("tightM", units=300, requests=800),
+        Shape("mid90", units=300, requests=450, nights=90, shortest=15, longest=78),
+        Shape("tightM", units=300, requests=800, longest=27),
         Shape("large", units=2000, requests=3000),
         Shape("tightL", units=2000, requests=5400),
     )
