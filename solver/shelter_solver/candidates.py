@@ -7,10 +7,11 @@ covers, and at most one change of unit is made: a third unit is not a home.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 
 from shelter_solver.constraints import Ask, first_block
+from shelter_solver.fits import bits
 from shelter_solver.problem import Party, Problem, Stay, Unit
 from shelter_solver.world import World, history
 
@@ -44,36 +45,45 @@ def plans(world: World, party: Party, among: frozenset[str] | None = None) -> li
 
     ``among`` names the only units to look at; the others are known to be blocked.
     """
-    units = [unit for unit in world.problem.units if among is None or unit.id in among]
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
-    found = [plan for first, end in asked for plan in in_one_unit(around, party, units, first, end)]
+    found = [
+        plan for first, end in asked for plan in _in_one_unit(around, party, among, first, end)
+    ]
     if found:
         return found
     for first, end in asked:
-        found.extend(_in_two_units(around, party, units, first, end))
-        found.extend(_with_a_change(around, party, units, first, end))
+        found.extend(_in_two_units(around, party, among, first, end))
+        found.extend(_with_a_change(around, party, among, first, end))
     return found
 
 
-def in_one_unit(
-    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+def _in_one_unit(
+    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
 ) -> Iterator[Plan]:
     """Plans of one unit for all nights; the party's own later stays are already out of the world"""
-    for unit in units:
-        if first_block(Ask(party, unit, first, end), world) is None:
-            yield (Stay(unit.id, first, end),)
+    fits = world.fits
+    for number in bits(fits.suits(world, party, first, end, among=among)):
+        ask = Ask(party, fits.units[number], first, end)
+        if not any(rule(ask, world) for rule in fits.about_others):
+            yield (Stay(ask.unit.id, first, end),)
 
 
 def _in_two_units(
-    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
 ) -> Iterator[Plan]:
     """Plans of two private units of one site, side by side."""
+    fits = world.fits
     by_site: dict[str, list[Unit]] = {}
-    for unit in units:
-        by_site.setdefault(unit.site, []).append(unit)
+    for number in bits(
+        fits.suits(world, party, first, end, among=among, but=frozenset({"beds", "cots"}))
+    ):
+        unit = fits.units[number]
+        ask = Ask(party, unit, first, end)
+        if not any(rule(ask, world) for rule in fits.about_others):  # most are taken
+            by_site.setdefault(unit.site, []).append(unit)
     for on_site in by_site.values():
-        for one, two in combinations(sorted(on_site, key=lambda unit: unit.id), 2):
+        for one, two in combinations(on_site, 2):
             if (
                 first_block(Ask(party, one, first, end, beside=two), world) is None
                 and first_block(Ask(party, two, first, end, beside=one), world) is None
@@ -82,7 +92,7 @@ def _in_two_units(
 
 
 def _with_a_change(
-    world: World, party: Party, units: Iterable[Unit], first: int, end: int
+    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
 ) -> Iterator[Plan]:
     """Plans of one unit until some night and another from then on.
 
@@ -91,6 +101,10 @@ def _with_a_change(
     """
     if end - first < 2 or end > world.problem.horizon:
         return
+    suit = world.fits.needs(world, party)
+    if among is not None:
+        suit &= world.fits.mask(among)
+    units = [world.fits.units[number] for number in bits(suit)]
     heads = [(u, _longest(world, party, u, first, end, head=True)) for u in units]
     heads = [(unit, length) for unit, length in heads if length]
     if not heads:

@@ -16,7 +16,7 @@ from itertools import combinations, pairwise
 from shelter_solver import constraints
 from shelter_solver.candidates import Plan, plans, ranges
 from shelter_solver.constraints import RELATIONAL, Ask, first_block
-from shelter_solver.fits import Fits, bits
+from shelter_solver.fits import bits
 from shelter_solver.neighbours import Arrival, Crowd, Demand, Neighbours
 from shelter_solver.objective import Judge, Score
 from shelter_solver.problem import Agreement, Party, Sharing, Stay
@@ -60,7 +60,7 @@ class Exchange:
         asked = ranges(world.problem, party)
         #: everybody where they are, the asking party only where it stays in any case
         self.around = world.moved({party.id: history(party, asked[0][0])})
-        self.fits = Fits(world)
+        self.fits = world.fits
         self.movers = [
             other
             for other in sorted(world.problem.parties, key=lambda other: other.id)

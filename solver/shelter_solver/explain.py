@@ -14,7 +14,7 @@ from shelter_solver import constraints
 from shelter_solver.candidates import plans
 from shelter_solver.chains import best_chain
 from shelter_solver.exchange import Exchange, OutOfTimeError
-from shelter_solver.fits import Fits, bits
+from shelter_solver.fits import bits
 from shelter_solver.minimal import minimal_hitting_sets
 from shelter_solver.obstacles import Blocks, blocked_units, every_block, openable_units
 from shelter_solver.offers import Limits, offers
@@ -34,8 +34,7 @@ MOST_TOGETHER = 8
 
 def refusal(world: World, party: Party, limits: Limits) -> Refusal:
     """The rules that block, by units and together, and the changes that open a place."""
-    fits = Fits(world)
-    blocks = every_block(world, fits, party)
+    blocks = every_block(world, party)
     together, cut = _together(blocks)
     counts = blocked_units(blocks)
     blocked = tuple(Reason(code, {"units": units}) for code, units in counts.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shelter_solver import constraints
 from shelter_solver.candidates import ranges
 from shelter_solver.constraints import FIXED, RELATIONAL, Ask
-from shelter_solver.fits import Fits
+from shelter_solver.fits import bits
 from shelter_solver.problem import Party
 from shelter_solver.world import World, history
 
@@ -14,28 +14,26 @@ from shelter_solver.world import World, history
 Blocks = dict[str, list[int]]
 
 
-def every_block(world: World, fits: Fits, party: Party) -> Blocks:
+def every_block(world: World, party: Party) -> Blocks:
     """All blocking rules, not only the first. Units of the other audience are no candidates."""
+    fits = world.fits
     order = {code: number for number, (code, _) in enumerate(constraints.RULES)}
-    relational = [(order[code], rule) for code, rule in constraints.RULES if code in RELATIONAL]
+    about_others = [(order[code], rule) for code, rule in constraints.RULES if code in RELATIONAL]
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
-    blocks: Blocks = {
-        unit.id: [] for unit in fits.units if world.site_of(unit).audience is party.side
-    }
-    for first, end in asked:
-        alone = list(fits.blocked(around, party, first, end)) if fits.units else []
-        for unit_id, masks in blocks.items():
-            bit = 1 << fits.number[unit_id]
-            mask = 0
-            for code, blocked in alone:
-                if blocked & bit:
-                    mask |= 1 << order[code]
-            ask = Ask(party, around.units[unit_id], first, end)
-            for number, rule in relational:
+    own = [n for n, unit in enumerate(fits.units) if world.site_of(unit).audience is party.side]
+    blocks: Blocks = {fits.units[number].id: [] for number in own}
+    for first, end in asked if own else ():
+        masks = [0] * len(fits.units)
+        for code, blocked in fits.blocked(around, party, first, end):
+            for number in bits(blocked):
+                masks[number] |= 1 << order[code]
+        for number in own:
+            ask = Ask(party, fits.units[number], first, end)
+            for place, rule in about_others:
                 if rule(ask, around):
-                    mask |= 1 << number
-            masks.append(mask)
+                    masks[number] |= 1 << place
+            blocks[ask.unit.id].append(masks[number])
     return blocks
 
 

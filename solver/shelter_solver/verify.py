@@ -340,7 +340,10 @@ class _Check:
 
 
 def _by_night(stays: Iterable[Stay]) -> list[Stay]:
-    return sorted(stays, key=lambda stay: (stay.first_night, stay.end_night, stay.unit))
+    listed = list(stays)
+    if len(listed) > 1:  # most parties have one stay, and all parties are listed
+        listed.sort(key=lambda stay: (stay.first_night, stay.end_night, stay.unit))
+    return listed
 
 
 def _kept(party: Party, new: list[Stay]) -> list[Stay]:

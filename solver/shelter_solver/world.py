@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from shelter_solver.problem import Party, Problem, Site, Stay, Unit, Zoning, distance_m
+
+if TYPE_CHECKING:
+    from shelter_solver.fits import Fits
 
 #: metres in a degree of latitude, rounded down: a cheap lower bound of any distance
 _METRES_PER_DEGREE = 111_000.0
@@ -31,6 +35,7 @@ class World:
         self._distances: dict[tuple[str, str], float] = {}
         self._apart: dict[str, tuple[tuple[str, float, bool], ...]] = {}
         self._zoned: list[frozenset[str]] = []
+        self._fits: list[Fits] = []
 
     def moved(self, stays: Mapping[str, tuple[Stay, ...]]) -> World:
         """The same world, in which these parties have exactly these stays (history included)."""
@@ -65,6 +70,15 @@ class World:
         copy.__dict__.update(self.__dict__)
         copy.problem = problem
         return copy
+
+    @property
+    def fits(self) -> Fits:
+        """Which units suit whom, whoever else is there; worked out once for all copies."""
+        if not self._fits:
+            from shelter_solver.fits import Fits  # the rules that it asks read this module
+
+            self._fits.append(Fits(self))
+        return self._fits[0]
 
     def site_of(self, unit: Unit) -> Site:
         return self.sites[unit.site]
