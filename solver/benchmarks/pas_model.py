@@ -25,8 +25,9 @@ from benchmarks.pas_format import Instance, Patient, Room
 from shelter_solver.assign.assignment import FEMALE, MALE, Assignment, Ints
 
 ROOM_WISH, DEPARTMENT, ROOM_NONE, ROOM_LEVEL, NEEDED, PREFERRED, GENDER = 8, 10, 20, 10, 50, 20, 50
-#: what leaving a patient without a bed costs: more than any room in any instance
-NO_BED = 100_000
+#: what leaving a patient without a bed costs more than the worst room, for each night: everybody
+#: gets a bed, yet the price stays in the range of the others, where the engine's pricing is at ease
+NO_BED = 200
 
 
 def stay_cost(instance: Instance, patient: Patient, room: Room) -> int:
@@ -88,10 +89,13 @@ def to_assignment(instance: Instance) -> Assignment:
     party, unit, cost = (np.array(part, dtype=np.int64) for part in zip(*pairs, strict=True))
     patients = instance.patients
     code = np.array([FEMALE if p.gender == "F" else MALE for p in patients], dtype=np.int64)
+    nights = np.array([patient.end - patient.first for patient in patients], dtype=np.int64)
+    worst = np.zeros(len(patients), dtype=np.int64)
+    np.maximum.at(worst, party, cost)
     capacity = np.array([room.capacity for room in instance.rooms], dtype=np.int64)
     ones = np.ones(len(party), dtype=np.int64)
     return Assignment(
-        skip_cost=np.full(len(patients), NO_BED, dtype=np.int64),
+        skip_cost=worst + NO_BED * nights,
         party=party,
         cost=cost,
         column=np.arange(len(party)),
