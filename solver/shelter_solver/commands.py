@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import shelter_solver
 from shelter_solver import render, words
@@ -140,8 +140,11 @@ def _search(problem: Problem, options: argparse.Namespace) -> Result:
 
 
 def _replan(problem: Problem, options: argparse.Namespace) -> Schedule:
+    replan = getattr(shelter_solver, "replan", None)
+    if replan is None:
+        raise Unusable("everybody at once cannot be placed yet; name one with --party")
     with ProgressLine(sys.stderr) as line:
-        schedule: Schedule = _door("replan")(
+        schedule: Schedule = replan(
             problem, limit_s=options.limit, seed=options.seed, on_progress=line
         )
     return schedule
@@ -158,11 +161,6 @@ def _place(problem: Problem, options: argparse.Namespace) -> Answer | Room:
         print("\nstopped while looking for moves that make room", file=sys.stderr)
         return answer
     return answer if room.option is None else room
-
-
-def _door(name: str) -> Callable[..., Any]:
-    door: Callable[..., Any] = getattr(shelter_solver, name)
-    return door
 
 
 def _verify(options: argparse.Namespace) -> int:
