@@ -37,8 +37,13 @@ class Verdict:
     found: Found | None = None
 
 
-#: presolve steps that cost more than they save on models of this size (3 to 5 times)
-TUNED = {"symmetry_level": 0, "cp_model_probing_level": 0}
+#: steps that cost more than they save on models of this size: with them a solve takes twice as long
+TUNED = {
+    "symmetry_level": 0,
+    "cp_model_probing_level": 0,
+    "linearization_level": 0,
+    "merge_at_most_one_work_limit": 0,
+}
 
 
 def decide(
