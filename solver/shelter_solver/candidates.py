@@ -74,14 +74,12 @@ def _in_two_units(
 ) -> Iterator[Plan]:
     """Plans of two private units of one site, side by side."""
     fits = world.fits
+    suit = fits.suits(world, party, first, end, among=among, but=frozenset({"beds", "cots"}))
     by_site: dict[str, list[Unit]] = {}
-    for number in bits(
-        fits.suits(world, party, first, end, among=among, but=frozenset({"beds", "cots"}))
-    ):
-        unit = fits.units[number]
-        ask = Ask(party, unit, first, end)
+    for number in bits(suit & fits.private):
+        ask = Ask(party, fits.units[number], first, end)
         if not any(rule(ask, world) for rule in fits.about_others):  # most are taken
-            by_site.setdefault(unit.site, []).append(unit)
+            by_site.setdefault(ask.unit.site, []).append(ask.unit)
     for on_site in by_site.values():
         for one, two in combinations(on_site, 2):
             if (

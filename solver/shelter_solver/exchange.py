@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from shelter_solver import constraints
-from shelter_solver.candidates import Plan, plans, ranges
+from shelter_solver.candidates import Plan, ranges
 from shelter_solver.constraints import RELATIONAL, Ask, first_block
 from shelter_solver.fits import bits
 from shelter_solver.neighbours import Arrival, Crowd, Demand, Neighbours
 from shelter_solver.objective import Judge, Score
-from shelter_solver.problem import Agreement, Party, Sharing, Stay
+from shelter_solver.problem import Agreement, Party, Stay, Unit
 from shelter_solver.shifts import shifts
 from shelter_solver.world import World, history
 
@@ -72,10 +72,7 @@ class Exchange:
         self.neighbours = Neighbours(self.around, self.movers)
         self.everybody = (1 << len(self.movers)) - 1
         #: bits of the units that several households share
-        self.shared = 0
-        for number, unit in enumerate(self.fits.units):
-            if unit.sharing is not Sharing.PRIVATE:
-                self.shared |= 1 << number
+        self.shared = self.fits.everywhere & ~self.fits.private
         self._bids: dict[int, list[Bid]] = {}
         self._leaving_to: dict[tuple[int, int], list[Bid]] = {}
         #: the scores in the order of the ranks, and the bids of the asking party, best first
@@ -93,8 +90,6 @@ class Exchange:
             demand = self._demand(self.party, plan)
             if demand is not None:
                 demands[plan] = demand
-        for plan in plans(world, self.party):  # a change of unit that needs nobody's move
-            demands.setdefault(plan, (0, ()))
         ranked = sorted(
             ((len(plan) > 1, *score), plan)
             for score, plan in Judge(world, self.party).ranked(demands)
@@ -116,13 +111,16 @@ class Exchange:
         if not self.party.may_use_two_units:
             return
         rules = [rule for code, rule in constraints.RULES if code not in RELATIONAL]
-        by_site: dict[str, list[int]] = {}
-        for number, unit in enumerate(self.fits.units):
-            if unit.sharing is Sharing.PRIVATE:
-                by_site.setdefault(unit.site, []).append(number)
         for first, end in asked:
-            for numbers in by_site.values():
-                for one, two in combinations((self.fits.units[n] for n in numbers), 2):
+            suit = self.fits.suits(
+                self.around, self.party, first, end, but=frozenset({"beds", "cots"})
+            )
+            by_site: dict[str, list[Unit]] = {}
+            for number in bits(suit & self.fits.private):
+                unit = self.fits.units[number]
+                by_site.setdefault(unit.site, []).append(unit)
+            for units in by_site.values():
+                for one, two in combinations(units, 2):
                     asks = (
                         Ask(self.party, one, first, end, beside=two),
                         Ask(self.party, two, first, end, beside=one),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from shelter_solver import constraints
 from shelter_solver.constraints import RELATIONAL, Ask, Rule
-from shelter_solver.problem import Party, Unit
+from shelter_solver.problem import Party, Sharing, Unit
 from shelter_solver.world import World
 
 
@@ -64,8 +64,13 @@ class Fits:
         self.number = {unit.id: number for number, unit in enumerate(self.units)}
         self.everywhere = (1 << len(self.units)) - 1
         self.rules = [(code, rule) for code, rule in constraints.RULES if code not in RELATIONAL]
-        #: the rules about other people, for units that suit
-        self.about_others = [rule for code, rule in constraints.RULES if code in RELATIONAL]
+        #: the rules about other people, for units that suit; most units are taken, so that first
+        self.about_others = [
+            rule
+            for code, rule in sorted(constraints.RULES, key=lambda both: both[0] == "separation")
+            if code in RELATIONAL
+        ]
+        self.private = self.mask(u.id for u in self.units if u.sharing is Sharing.PRIVATE)
         self._kinds: dict[Callable[[Unit], Hashable], list[int]] = {}
         self._needs: dict[tuple[str, Hashable], int] = {}
 

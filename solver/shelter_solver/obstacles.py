@@ -22,11 +22,12 @@ def every_block(world: World, party: Party) -> Blocks:
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
     own = [n for n, unit in enumerate(fits.units) if world.site_of(unit).audience is party.side]
+    mine = fits.mask(fits.units[number].id for number in own)
     blocks: Blocks = {fits.units[number].id: [] for number in own}
     for first, end in asked if own else ():
         masks = [0] * len(fits.units)
         for code, blocked in fits.blocked(around, party, first, end):
-            for number in bits(blocked):
+            for number in bits(blocked & mine):
                 masks[number] |= 1 << order[code]
         for number in own:
             ask = Ask(party, fits.units[number], first, end)
