@@ -70,6 +70,8 @@ def clairvoyant(
             for unit in sorted(units):
                 earlier = there(unit, asking[number].first_night)
                 model.add_bool_or(housed + [x[one, unit] for one in earlier if one < number])
+    for number, unit in _first_fit(asking, suitable).items():
+        model.add_hint(x[number, unit], True)
     model.maximize(sum(x.values()))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
@@ -80,6 +82,19 @@ def clairvoyant(
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Optimum(len(asking), 0)
     return Optimum(len(asking) - round(solver.objective_value), max(0, housed_most))
+
+
+def _first_fit(asking: Sequence[Party], suitable: Sequence[frozenset[str]]) -> dict[int, str]:
+    """A year that keeps the promise, for the search to begin with."""
+    homes: dict[int, str] = {}
+    leaves: dict[str, int] = {}
+    for number, party in enumerate(asking):
+        free = (u for u in sorted(suitable[number]) if leaves.get(u, 0) <= party.first_night)
+        unit = next(free, None)
+        if unit is not None:
+            homes[number] = unit
+            leaves[unit] = party.first_night + party.nights
+    return homes
 
 
 def with_any_moves(asking: Sequence[Party], suitable: Sequence[frozenset[str]]) -> int:

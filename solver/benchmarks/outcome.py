@@ -19,6 +19,7 @@ from benchmarks import year
 from benchmarks.clairvoyant import clairvoyant, with_any_moves
 from shelter_solver import Party, Problem, Stay, place, verify
 from shelter_solver.reserve import reserve_values, suitable_units
+from shelter_solver.room import make_room
 from shelter_solver.world import World
 
 #: new stays from tonight on, for the asking household and for any that moves; none: turned away
@@ -147,14 +148,19 @@ def ours(problem: Problem, asked: Party) -> Decision:
 
 def ours_moving(problem: Problem, asked: Party) -> Decision:
     """The same, and where nothing is free one household moves that agrees to."""
-    answer = place(problem, asked.id, options=1)
-    if answer.options:
-        return {asked.id: answer.options[0].stays}
-    assert answer.refusal is not None
-    for change in answer.refusal.changes:
-        if change.code == "move_one" and change.option and change.moved_party:
-            return {asked.id: change.option.stays, change.moved_party: change.moved_to}
-    return {}
+    return _with_moves(problem, asked, 1)
+
+
+def ours_moving_two(problem: Problem, asked: Party) -> Decision:
+    """The same with up to two households that agree."""
+    return _with_moves(problem, asked, 2)
+
+
+def _with_moves(problem: Problem, asked: Party, most: int) -> Decision:
+    room = make_room(problem, asked.id, max_moves=most)
+    if room.option is None:
+        return {}
+    return {asked.id: room.option.stays} | {move.party: move.stays for move in room.moves}
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -163,6 +169,7 @@ FIRST, BEST, OURS = "first fit", "best fit", "ours"
 UNWISHED = "ours, had nobody wishes about where"
 MOVING = "ours, one agreed move"
 ALL_AGREE = "ours, one move, all agree"
+TWO = "ours, two moves, all agree"
 ANY_MOVES = "any number of moves, all agree"
 PROMISE = "clairvoyant that refuses nobody while a place is free, no moves"
 CLAIRVOYANT = "clairvoyant, no moves"
@@ -175,7 +182,8 @@ def run(seeds: int = 24, first_seed: int = 0, promise_s: float = 0.0) -> dict[st
     to prove; 0 leaves it out. Gives ``rows`` (name to counts), ``bounds`` (name to the fewest that
     are proven possible) and ``ratios``.
     """
-    rows = {name: Count() for name in (FIRST, BEST, UNWISHED, OURS, MOVING, ALL_AGREE, ANY_MOVES)}
+    names = (FIRST, BEST, UNWISHED, OURS, MOVING, ALL_AGREE, TWO, ANY_MOVES)
+    rows = {name: Count() for name in names}
     rows |= {name: Count() for name in (PROMISE, CLAIRVOYANT) if promise_s or name != PROMISE}
     bounds = {name: 0 for name in (PROMISE, CLAIRVOYANT) if name in rows}
     for seed in range(first_seed, first_seed + seeds):
@@ -185,7 +193,9 @@ def run(seeds: int = 24, first_seed: int = 0, promise_s: float = 0.0) -> dict[st
         rows[UNWISHED].add(simulate(year.requests(seed, wishes=False), ours, reserve=True))
         rows[OURS].add(simulate(asking, ours, reserve=True))
         rows[MOVING].add(simulate(asking, ours_moving, reserve=True))
-        rows[ALL_AGREE].add(simulate(year.requests(seed, agrees=1.0), ours_moving, reserve=True))
+        agreeing = year.requests(seed, agrees=1.0)
+        rows[ALL_AGREE].add(simulate(agreeing, ours_moving, reserve=True))
+        rows[TWO].add(simulate(agreeing, ours_moving_two, reserve=True))
         suits = suiting(asking)
         rows[ANY_MOVES].add(Count(len(asking), with_any_moves(asking, suits)))
         for name, bound in bounds.items():
