@@ -32,6 +32,7 @@ class Assignment:
                 Σ beds[i]·x[column[i]] ≤ bed_room[v, t]     over uses i of unit v in night t
                 Σ cots[i]·x[column[i]] ≤ cot_room[v, t]     likewise
                 at most one column of each conflict group
+                each budget kept
                 in each night of a unit of ``one_gender`` the uses have one gender, or, where
                 ``mixing_cost`` is not negative, each person of the minority costs so much
     """
@@ -54,17 +55,22 @@ class Assignment:
     #: (u, h) what can be given: beds (1 or 0 for a private unit) and cots
     bed_room: Ints
     cot_room: Ints
-    #: (k,) gender code of each use, and the nights in which it is there (cleaning left out)
+    #: (k,) gender code of each use; columns that meet another gender already there are left out
     gender: Ints = field(default_factory=_none)
+    #: (k,) end night without cleaning, which is what counts for gender; empty: the same as ``end``
+    leave: Ints = field(default_factory=_none)
     #: (u,) whether the unit's residents of a night must share one gender
     one_gender: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-    #: (u, h) gender already there: a code, 0 for nobody
-    gender_there: Ints = field(default_factory=_none)
+    #: (3, u, h) persons of each gender already there, besides the columns; empty for nobody
+    gender_there: Ints = field(default_factory=lambda: np.zeros((3, 0, 0), dtype=np.int64))
     #: cost of each person of the minority and night, negative when genders may not mix at all
     mixing_cost: int = -1
     #: conflict groups in compressed form: columns of group g are conflict[starts[g]:starts[g+1]]
     conflict_starts: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
     conflict: Ints = field(default_factory=_none)
+    #: (b, m) and (b,): Σ_c budget[i, c]·x[c] ≤ budget_limit[i]; coefficients may be negative
+    budget: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    budget_limit: Ints = field(default_factory=_none)
 
     @property
     def parties(self) -> int:
@@ -73,6 +79,11 @@ class Assignment:
     @property
     def columns(self) -> int:
         return len(self.party)
+
+    @property
+    def gone(self) -> Ints:
+        """(k,) end night of each use for the rules of gender."""
+        return self.leave if len(self.leave) else self.end
 
     def value(self, chosen: Ints) -> int:
         """Cost of a choice: (n,) column of each party or −1; mixing is not counted here."""
@@ -88,8 +99,6 @@ class Assignment:
         group = np.repeat(np.arange(len(self.conflict_starts) - 1), np.diff(self.conflict_starts))
         kept = keep[self.conflict] if len(self.conflict) else np.zeros(0, dtype=np.bool_)
         sizes = np.bincount(group[kept], minlength=len(self.conflict_starts) - 1)
-        groups = sizes > 1
-        in_group = kept & groups[group] if len(group) else kept
         return (
             replace(
                 self,
@@ -102,8 +111,10 @@ class Assignment:
                 beds=self.beds[uses],
                 cots=self.cots[uses],
                 gender=self.gender[uses] if len(self.gender) else self.gender,
-                conflict_starts=np.concatenate(([0], np.cumsum(sizes[groups]))),
-                conflict=number[self.conflict[in_group]],
+                leave=self.leave[uses] if len(self.leave) else self.leave,
+                conflict_starts=np.concatenate(([0], np.cumsum(sizes))),
+                conflict=number[self.conflict[kept]],
+                budget=self.budget[:, old] if len(self.budget_limit) else self.budget,
             ),
             old,
         )

@@ -1,0 +1,305 @@
+"""One part, from a first choice to a proof: greedy, prices, neighbourhoods, closing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from shelter_solver.assign.assignment import Assignment, Bools, Ints
+from shelter_solver.assign.cpsat import Solved, solve
+from shelter_solver.assign.mixing import mixing
+from shelter_solver.assign.neighbourhoods import Neighbourhoods
+from shelter_solver.assign.occupancy import Occupancy, greedy
+from shelter_solver.assign.prices import Bound, Floats, Prices, Pricing, ascend
+
+#: up to so many columns CP-SAT gets all of them first, with so much deterministic effort
+SMALL, SMALL_EFFORT = 8_000, 10.0
+#: columns of a party to price first (or all, if they are so few), and columns of a party that neighbourhoods choose from
+CHEAPEST, ALL_PRICED, NEAR = 30, 150_000, 16
+#: rounds of pricing, and steps of ascent in each (three times as many in the first)
+TURNS, STEPS = 8, 500
+#: an attempt to close the gap gets at most so many columns in all, and so many a party
+CLOSING, CLOSING_EACH = 80_000, 14
+#: neighbourhoods: parties and deterministic effort, from … to
+SIZES, EFFORTS = (30, 240), (0.3, 4.0)
+#: neighbourhoods searched at a time; fixed, so that every machine takes the same way
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Found:
+    """(n,) chosen column of each party or −1, its cost, and a cost that no choice is below."""
+
+    chosen: Ints
+    value: int
+    bound: int
+
+    @property
+    def optimal(self) -> bool:
+        return self.value <= self.bound
+
+
+def total(a: Assignment, chosen: Ints) -> int:
+    """What a choice costs, mixing included."""
+    return a.value(chosen) + mixing(a, chosen)
+
+
+def feasible(a: Assignment, chosen: Ints) -> bool:
+    """Whether a choice keeps every row."""
+    room = Occupancy(a)
+    for column in chosen[chosen >= 0].tolist():
+        if not room.fits(column):
+            return False
+        room.take(column)
+    given = chosen[chosen >= 0]
+    return not len(a.budget_limit) or bool(
+        (a.budget[:, given].sum(axis=1) <= a.budget_limit).all()
+    )
+
+
+def search(
+    a: Assignment,
+    *,
+    deadline: float,
+    seed: int,
+    start: Ints | None = None,
+    on_value: Callable[[int, int], None] | None = None,
+) -> Found:
+    """The best choice that the time allows, and a proven bound.
+
+    ``start`` is a choice that keeps every row; it is needed when there are budgets.
+    """
+    return _Search(a, deadline, seed, start, on_value or (lambda value, bound: None)).run()
+
+
+class _Search:
+    def __init__(
+        self,
+        a: Assignment,
+        deadline: float,
+        seed: int,
+        start: Ints | None,
+        on_value: Callable[[int, int], None],
+    ) -> None:
+        self.a = a
+        self.deadline = deadline
+        self.seed = seed
+        self.on_value = on_value
+        self.chosen = start if start is not None else np.full(a.parties, -1, dtype=np.int64)
+        self.value = total(a, self.chosen)
+        self.bound = _free_for_all(a)
+        self.size, self.effort, self.turn = float(SIZES[0]), EFFORTS[0], 0
+        if a.columns:
+            self.plain_greedy()
+
+    @property
+    def left_s(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def offer(self, chosen: Ints) -> bool:
+        """Keep a choice if it is better and allowed."""
+        value = total(self.a, chosen)
+        if value >= self.value:
+            return False
+        if len(self.a.budget_limit) and not feasible(self.a, chosen):
+            return False
+        self.chosen, self.value = chosen, value
+        self.on_value(self.value, self.bound)
+        return True
+
+    def found(self) -> Found:
+        return Found(self.chosen, self.value, min(self.value, self.bound))
+
+    @property
+    def done(self) -> bool:
+        return self.value <= self.bound or self.left_s <= 0
+
+    def run(self) -> Found:
+        if not self.a.columns:
+            self.bound = self.value
+        if not self.done and self.a.columns <= SMALL:
+            self.close(np.ones(self.a.columns, dtype=np.bool_), SMALL_EFFORT)
+        if self.done:
+            return self.found()
+        pricing = Pricing(self.a)
+        prices = self.price(pricing)
+        bound = pricing.bound(prices)
+        self.raise_bound(bound.value)
+        self.priced_greedy(pricing.charge(prices), bound)
+        tried = np.inf
+        while not self.done:
+            self.walk(bound)
+            keep = bound.slack <= self.value - bound.value + 1e-6
+            count = int(keep.sum())
+            if self.done or count > min(CLOSING, CLOSING_EACH * self.a.parties):
+                continue
+            if count <= 0.8 * tried and self.close(keep):
+                break
+            tried = min(tried, count)
+        return self.found()
+
+    def raise_bound(self, value: float) -> None:
+        """Costs are whole, so is the bound; a millionth is left to rounding."""
+        self.bound = max(self.bound, int(np.ceil(value - 1e-6 * max(1.0, abs(value) * 1e-3))))
+
+    def price(self, pricing: Pricing) -> Prices:
+        """Prices over a growing set of columns, until none outside is worth adding."""
+        a = self.a
+        each = max(CHEAPEST, ALL_PRICED // max(1, a.parties))
+        active = _cheapest(a, a.cost.astype(np.float64), each)
+        active[self.chosen[self.chosen >= 0]] = True
+        scale = max(1.0, float(np.median(a.skip_cost)) / 2)
+        prices: Prices | None = None
+        best: tuple[float, Prices] | None = None
+        for turn in range(TURNS):
+            sub, _ = a.with_columns(active)
+            small = Pricing(sub)
+            for steps, part in ((3 * STEPS, 1), (STEPS, 20)) if turn == 0 else ((STEPS, 20),):
+                prices = ascend(
+                    small, steps=steps, deadline=self.deadline, start=prices, scale=scale / part
+                )
+            assert prices is not None
+            value = pricing.bound(prices).value
+            if best is None or value > best[0]:
+                best = value, prices
+            paid = pricing.charge(prices)
+            gain = small.cheapest(small.charge(prices))[a.party] - paid
+            better = np.flatnonzero((gain > 1e-6) & ~active)
+            inside = small.bound(prices).value
+            if not len(better) or inside - value <= 1e-4 * abs(inside) or self.left_s <= 0:
+                break
+            order = better[np.lexsort((-gain[better], a.party[better]))]
+            active[order[_rank(a.party[order]) < 15]] = True
+        assert best is not None
+        return best[1]
+
+    def plain_greedy(self) -> None:
+        """Most urgent first, each into the cheapest place that is left."""
+        a = self.a
+        sub, old = a.with_columns(_cheapest(a, a.cost.astype(np.float64), 4 * NEAR))
+        urgent = np.argsort(-a.skip_cost, kind="stable")
+        paid, skip = sub.cost.astype(np.float64), a.skip_cost.astype(np.float64)
+        chosen = greedy(sub, urgent, paid, skip)
+        self.offer(np.where(chosen >= 0, old[chosen], -1))
+
+    def priced_greedy(self, paid: Floats, bound: Bound) -> None:
+        """Greedy once more, dear nights avoided, in several orders."""
+        a = self.a
+        never = np.full(a.parties, np.inf)
+        near = _cheapest(a, paid, 4 * NEAR)
+        sub, old = a.with_columns(near)
+        for order in (-a.skip_cost, -bound.skip_slack):
+            chosen = greedy(sub, np.argsort(order, kind="stable"), paid[old], never)
+            self.offer(np.where(chosen >= 0, old[chosen], -1))
+
+    def walk(self, bound: Bound) -> None:
+        """Neighbourhoods of one size, until many find nothing; the next walk takes larger ones."""
+        a = self.a
+        keep = _cheapest(a, bound.slack, NEAR)
+        keep[self.chosen[self.chosen >= 0]] = True
+        sub, old = a.with_columns(keep)
+        number = np.full(a.columns, -1, dtype=np.int64)
+        number[old] = np.arange(len(old))
+        around = Neighbourhoods(sub, bound.slack[old], bound.skip_slack)
+        chosen = np.where(self.chosen >= 0, number[self.chosen], -1)
+        rng = np.random.default_rng([self.seed, self.turn])
+        size, effort = self.size, self.effort
+        quiet = 0
+        with ThreadPoolExecutor(WORKERS) as pool:
+            while not self.done:
+                pay = np.where(chosen >= 0, around.slack[chosen], bound.skip_slack)
+                freed = [
+                    around.grow(_seed(pay, chosen, rng), int(size), chosen, rng)
+                    for _ in range(WORKERS)
+                ]
+                jobs = [
+                    pool.submit(
+                        around.improve,
+                        group,
+                        chosen,
+                        effort=effort,
+                        limit_s=max(0.01, min(self.left_s, 8 * effort)),
+                        seed=self.seed + self.turn + number,
+                    )
+                    for number, group in enumerate(freed)
+                ]
+                self.turn += WORKERS
+                better = False
+                for group, job in zip(freed, jobs, strict=True):
+                    columns = job.result()
+                    if columns is None:
+                        continue
+                    new = chosen.copy()
+                    new[group] = columns
+                    whole = np.where(new >= 0, old[new], -1)
+                    if total(a, whole) >= self.value or (better and not feasible(sub, new)):
+                        continue
+                    if self.offer(whole):
+                        chosen = new
+                        better = True
+                quiet = 0 if better else quiet + WORKERS
+                if quiet > max(8, 2 * a.parties / size):
+                    break
+        if size >= min(SIZES[1], a.parties):
+            self.size, self.effort = float(SIZES[0]), EFFORTS[0]
+        else:
+            self.size, self.effort = size * 1.6, min(EFFORTS[1], effort * 1.6)
+
+    def close(self, keep: Bools, effort: float = np.inf) -> bool:
+        """CP-SAT over every column that a better choice may use. True when it proved its answer."""
+        a = self.a
+        keep = keep.copy()
+        keep[self.chosen[self.chosen >= 0]] = True
+        sub, old = a.with_columns(keep)
+        number = np.full(a.columns, -1, dtype=np.int64)
+        number[old] = np.arange(len(old))
+        hint = np.where(self.chosen >= 0, number[self.chosen], -1)
+        solved: Solved = solve(
+            sub, limit_s=self.left_s, effort=effort, seed=self.seed, hint=hint
+        )
+        if solved.chosen is not None:
+            self.offer(np.where(solved.chosen >= 0, old[solved.chosen], -1))
+        if solved.optimal:
+            self.bound = self.value
+        else:
+            self.raise_bound(min(solved.bound, self.value))
+        return solved.optimal
+
+
+def _free_for_all(a: Assignment) -> int:
+    """The cost when everybody takes what is cheapest and nobody is in the way."""
+    pricing = Pricing(a)
+    return int(pricing.cheapest(a.cost.astype(np.float64)).sum())
+
+
+def _rank(party: Ints) -> Ints:
+    """(k,) place of each item among those of its party; items of a party stand together."""
+    starts = np.flatnonzero(np.concatenate(([True], party[1:] != party[:-1]))) if len(party) else party
+    sizes = np.diff(np.concatenate((starts, [len(party)])))
+    return np.asarray(np.arange(len(party)) - np.repeat(starts, sizes))
+
+
+def _cheapest(a: Assignment, paid: Floats, each: int) -> Bools:
+    """(m,) whether a column is among the ``each`` cheapest of its party."""
+    keep = np.zeros(a.columns, dtype=np.bool_)
+    ends = np.searchsorted(a.party, np.arange(a.parties + 1)).tolist()
+    for party in range(a.parties):  # a partition of each is quicker than one sort of all
+        begin, end = ends[party], ends[party + 1]
+        if end - begin <= each:
+            keep[begin:end] = True
+        else:
+            keep[begin + np.argpartition(paid[begin:end], each)[:each]] = True
+    return keep
+
+
+def _seed(pay: Floats, chosen: Ints, rng: np.random.Generator) -> int:
+    """A party to begin with: one without a place half of the time, else one that pays much."""
+    without = np.flatnonzero(chosen < 0)
+    if len(without) and rng.random() < 0.5:
+        return int(rng.choice(without))
+    weight = np.sqrt(np.maximum(pay, 1e-3))
+    return int(rng.choice(len(pay), p=weight / weight.sum()))

@@ -1,0 +1,40 @@
+"""The door of the engine: least cost, or several costs in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from shelter_solver.assign.assignment import Assignment
+from shelter_solver.assign.parts import Part, split
+from shelter_solver.assign.search import Found, search
+
+
+def minimise(
+    a: Assignment,
+    *,
+    limit_s: float,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Least cost over all parts, one after the other; ``on_progress(value, bound)`` of the whole."""
+    deadline = time.monotonic() + limit_s
+    parts = split(a)
+    chosen = np.full(a.parties, -1, dtype=np.int64)
+    value = bound = 0
+    weight = sum(part.assignment.columns + 1 for part in parts)
+    for part in parts:
+        now = time.monotonic()
+        own = part.assignment.columns + 1
+        share = max(0.0, deadline - now) * own / weight
+        found = search(part.assignment, deadline=now + share, seed=seed)
+        weight -= own
+        given = found.chosen >= 0
+        chosen[part.parties[given]] = part.columns[found.chosen[given]]
+        value += found.value
+        bound += found.bound
+    return Found(chosen, value, bound)
