@@ -4,6 +4,13 @@
 
 Every policy meets the same households (``year.py``) on 14 places; the year begins empty. Nobody is
 refused while a suitable place is free: at each refusal every unit is tried with ``verify``.
+
+Two findings that the table alone does not tell (seeds 0–23, six in ten agree to move). With wishes
+about where ranked before scarcity (order now) 16.0 % are turned away, 13.0 % with one move and 7.0
+moves per 100 requests; with ``scarcity`` before ``preferred_commune`` and ``near`` 15.1 %, 12.7 %
+and 5.7; with it between the two 15.1 %, 12.8 % and 5.8. And 12.0 % are turned away even when all
+may be moved as often as it helps: without refusing a family for the sake of others that come later
+nobody gets near the clairvoyant's 9.2 %.
 """
 
 from __future__ import annotations
