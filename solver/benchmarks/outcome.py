@@ -216,11 +216,14 @@ def run(seeds: int = 24, first_seed: int = 0, promise_s: float = 0.0) -> dict[st
         for other in (FIRST, BEST, PROMISE, CLAIRVOYANT)
         if other in rows
     }
+    moves_per_100 = rows[MOVING].moves_per_100
+    wrongly = sum(count.refused_while_free for count in rows.values())
     return {
         "seeds": seeds,
         "rows": {name: asdict(count) for name, count in rows.items()},
         "bounds": bounds,
-        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()}
+        | {"moves per 100": round(moves_per_100, 1), "refused while free": wrongly},
     }
 
 
