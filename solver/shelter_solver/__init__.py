@@ -1,10 +1,19 @@
 """An exact, verified and explained allocator of shelter places.
 
-Data in (``Problem``), ``place`` one party, an ``Answer`` out: a few verified options with reasons,
-or a refusal with the smallest changes that would help. ``verify`` re-checks any placement.
+Data in (``Problem``), one of four doors, an answer out: ``place`` one party, ``make_room`` for it
+by agreed moves, ``replan`` a whole network, ``what_if`` its places were others. ``verify``
+re-checks any placement in other code.
 """
 
-from shelter_solver.files import answer_to_json, problem_from_json, problem_to_json
+from shelter_solver.files import (
+    ResultFile,
+    answer_to_json,
+    problem_from_json,
+    problem_to_json,
+    result_from_json,
+    result_to_json,
+)
+from shelter_solver.picture import schedule_svg
 from shelter_solver.problem import (
     Agreement,
     Nights,
@@ -23,7 +32,24 @@ from shelter_solver.problem import (
     Zoning,
     distance_m,
 )
-from shelter_solver.result import Answer, Change, Option, Reason, Refusal, Status, Violation
+from shelter_solver.render import full, safe
+from shelter_solver.replan import Comparison, replan, what_if
+from shelter_solver.result import (
+    Answer,
+    Change,
+    HouseholdMove,
+    Level,
+    Option,
+    Progress,
+    Reason,
+    Refusal,
+    Room,
+    Schedule,
+    Status,
+    Violation,
+)
+from shelter_solver.room import make_room
+from shelter_solver.schema import problem_schema, result_schema
 from shelter_solver.solve import place, warm_up
 from shelter_solver.verify import verify, zoning_conflicts
 
@@ -31,6 +57,9 @@ __all__ = [
     "Agreement",
     "Answer",
     "Change",
+    "Comparison",
+    "HouseholdMove",
+    "Level",
     "Nights",
     "Option",
     "Party",
@@ -38,8 +67,12 @@ __all__ = [
     "Point",
     "Problem",
     "ProblemError",
+    "Progress",
     "Reason",
     "Refusal",
+    "ResultFile",
+    "Room",
+    "Schedule",
     "Separation",
     "Sharing",
     "Side",
@@ -52,10 +85,20 @@ __all__ = [
     "Zoning",
     "answer_to_json",
     "distance_m",
+    "full",
+    "make_room",
     "place",
     "problem_from_json",
+    "problem_schema",
     "problem_to_json",
+    "replan",
+    "result_from_json",
+    "result_schema",
+    "result_to_json",
+    "safe",
+    "schedule_svg",
     "verify",
     "warm_up",
+    "what_if",
     "zoning_conflicts",
 ]

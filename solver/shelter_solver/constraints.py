@@ -217,7 +217,7 @@ def shared_gender(ask: Ask, world: World) -> bool:
     """In a same-gender unit the adults and teens of a night are of one gender."""
     if ask.unit.sharing is not Sharing.SHARED_SAME_GENDER:
         return False
-    own = _genders(ask.party)
+    own = genders(ask.party)
     if len(own) > 1:
         return True
     others = list(_others(ask, world, 0))
@@ -225,7 +225,7 @@ def shared_gender(ask: Ask, world: World) -> bool:
         there = set(own)
         for party, stay in others:
             if stay.first_night <= moment < stay.end_night:
-                there |= _genders(party)
+                there |= genders(party)
         if len(there) > 1:
             return True
     return False
@@ -276,7 +276,7 @@ _GENDER_OF = {
 }
 
 
-def _genders(party: Party) -> set[str]:
+def genders(party: Party) -> set[str]:
     return {_GENDER_OF[person] for person in party.kinds if person in _GENDER_OF}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shelter_solver.constraints import _genders as genders
+from shelter_solver.constraints import genders
 from shelter_solver.problem import Party, Sharing, Site, Stay, Unit
 from shelter_solver.world import World
 

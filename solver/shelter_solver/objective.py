@@ -56,7 +56,7 @@ class Judge:
         people is measured by ``benchmarks/outcome.py``.
         """
         waste = 10 * max(0, unit.beds - self.party.beds) if unit.sharing is Sharing.PRIVATE else 0
-        needed = _needs(self.party)
+        needed = needs(self.party)
         rare = sum(
             rarity
             for name, rarity in self._rarity.items()
@@ -99,7 +99,7 @@ FEATURES: dict[str, Callable[[Unit], bool]] = {
 }
 
 
-def _needs(party: Party) -> set[str]:
+def needs(party: Party) -> set[str]:
     wanted = {
         "step_free": party.step_free,
         "pets": party.pets,

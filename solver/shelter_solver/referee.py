@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelter_solver.chains import Found
-from shelter_solver.constraints import _genders as genders
+from shelter_solver.constraints import genders
 from shelter_solver.exchange import Bid, Exchange
 from shelter_solver.fits import bits
 from shelter_solver.problem import Party, Sharing, Stay

@@ -22,6 +22,7 @@ from shelter_solver import (
     Unit,
     Zone,
     Zoning,
+    verify,
 )
 
 START = date(2026, 11, 21)
@@ -212,3 +213,52 @@ def _random_party(rng: random.Random, identifier: str, **values: Any) -> Party:
             **values,
         },
     )
+
+
+def random_batch(seed: int) -> Problem:
+    """A small instance in which several parties ask at once and some who are there may move.
+
+    Present stays keep every rule; what is thrown in without care is left out again.
+    """
+    rng = random.Random(seed)
+    given = random_problem(seed + 1_000_000)
+    kept: list[Party] = []
+    for member in given.parties:
+        if rng.random() < 0.5:
+            first = max(0, member.first_night)
+            kept.append(replace(member, present=(), first_night=first, latest_first_night=None))
+            continue
+        stays = member.present[:1] or _random_stays(rng, list(given.units))[:1]
+        stay = stays[0]
+        shown = replace(
+            member,
+            side=next(
+                s.audience
+                for s in given.sites
+                for u in given.units
+                if u.id == stay.unit and u.site == s.id
+            ),
+            first_night=stay.first_night,
+            nights=stay.end_night - stay.first_night + rng.choice([0, 0, 0, 2]),
+            latest_first_night=None,
+            present=stays,
+        )
+        trial = replace(
+            given,
+            parties=(*kept, shown),
+            separations=(),
+        )
+        if not verify(trial, {}, everyone=True):
+            kept.append(shown)
+    names = [member.id for member in kept]
+    separations = tuple(
+        Separation(
+            frozenset(rng.sample(names, min(len(names), rng.randint(1, 2)))),
+            frozenset(rng.sample(names, min(len(names), rng.randint(1, 2)))),
+            min_distance_m=rng.choice([0.0, 3000.0]),
+            shared_places=rng.random() < 0.5,
+        )
+        for _ in range(rng.randint(0, 2))
+        if names
+    )
+    return replace(given, parties=tuple(kept), separations=separations)

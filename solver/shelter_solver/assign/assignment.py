@@ -1,8 +1,8 @@
-"""The problem of the engine: give each party at most one column, no night over-full, at least cost.
+"""The problem of the engine: at most one column for each party, no night over-full, least cost.
 
-Shapes: ``n`` parties, ``m`` columns, ``k`` uses, ``u`` units, ``h`` nights. A *column* is one way to
-house one party; its *uses* are the units and nights that it takes (one use for a stay in one unit,
-two for two units). Nights are 0 … h−1, ranges half-open. All numbers are whole.
+Shapes: ``n`` parties, ``m`` columns, ``k`` uses, ``u`` units, ``h`` nights. A *column* is one way
+to house one party; its *uses* are the units and nights that it takes (one use for a stay in one
+unit, two for two units). Nights are 0 … h−1, ranges half-open. All numbers are whole.
 """
 
 from __future__ import annotations

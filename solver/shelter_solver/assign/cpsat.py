@@ -54,9 +54,13 @@ def solve(
             model.add_at_most_one(x[ends[party] : ends[party + 1]])
     starts = made.starts.tolist()
     limits = made.limit.tolist()
-    simple = np.logical_and.reduceat(
-        (made.coefficient == 1) & (made.variable < a.columns), made.starts[:-1]
-    ) if len(made) else np.zeros(0, dtype=np.bool_)
+    simple = (
+        np.logical_and.reduceat(
+            (made.coefficient == 1) & (made.variable < a.columns), made.starts[:-1]
+        )
+        if len(made)
+        else np.zeros(0, dtype=np.bool_)
+    )
     for row, limit in enumerate(limits):
         begin, end = starts[row], starts[row + 1]
         members = cells[made.variable[begin:end]].tolist()
@@ -81,7 +85,7 @@ def solve(
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = seed
     solver.parameters.linearization_level = 2
-    #LPS
+    # LPS
     solver.parameters.max_time_in_seconds = max(0.01, limit_s - (time.monotonic() - started))
     if effort < float("inf"):
         solver.parameters.max_deterministic_time = effort

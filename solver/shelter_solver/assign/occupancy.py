@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shelter_solver.assign.assignment import Assignment, Ints
+from shelter_solver.assign.assignment import Assignment, Bools, Ints
 
 
 class Occupancy:
@@ -64,8 +64,8 @@ class Occupancy:
                 return False
             mine = self._gender[use]
             if mine and self._one_gender[unit]:
-                there = self._genders[1:, unit, first : self._gone[use]].any(axis=1)
-                if there.sum() > there[mine - 1]:
+                there: Bools = np.any(self._genders[1:, unit, first : self._gone[use]], axis=1)
+                if int(there.sum()) > int(there[mine - 1]):
                     return False
         begin, end = self._group_starts[column], self._group_starts[column + 1]
         return begin == end or not self._taken[self._groups[begin:end]].any()

@@ -96,7 +96,7 @@ class Pricing:
                 mine = a.gender == code + 1
                 paid += self._along(prices.gender[code], self.at_gone) * (a.beds * mine)
         if not self.one_use:
-            paid = np.bincount(a.column, weights=paid, minlength=a.columns)
+            paid = np.bincount(a.column, weights=paid, minlength=a.columns).astype(np.float64)
         paid += a.cost
         if len(a.conflict):
             paid += np.bincount(
@@ -160,10 +160,11 @@ class Pricing:
         if len(a.conflict):
             on = np.zeros(a.columns)
             on[chosen] = 1
-            conflict = np.bincount(self.group, weights=on[a.conflict], minlength=len(conflict)) - 1.0
+            full = np.bincount(self.group, weights=on[a.conflict], minlength=len(conflict))
+            conflict = (full - 1.0).astype(np.float64)
         budget = zero.budget
         if len(budget):
-            budget = a.budget[:, chosen].sum(axis=1) - a.budget_limit.astype(np.float64)
+            budget = (a.budget[:, chosen].sum(axis=1) - a.budget_limit).astype(np.float64)
         return Prices(beds, cots, gender, conflict, budget)
 
     def _load(self, use: Ints, weight: Ints, until: Ints | None = None) -> Floats:

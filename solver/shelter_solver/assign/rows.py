@@ -73,7 +73,7 @@ class _Rows:
         self.parts.append((row + self.count, variable, coefficient, limit, unit, night))
         self.count += len(limit)
 
-    def extra(self, cost: int, limit: int, count: int) -> Ints:
+    def add_variables(self, cost: int, limit: int, count: int) -> Ints:
         numbers = np.arange(self.variables, self.variables + count)
         self.variables += count
         self.extra_cost.append(np.full(count, cost))
@@ -123,10 +123,10 @@ class _Rows:
         number = np.full(cells, -1, dtype=np.int64)
         number[mixed] = np.arange(len(mixed))
         none = np.full(len(mixed), -1)
-        switches = [self.extra(0, 1, len(mixed)) for _ in range(3)]
+        switches = [self.add_variables(0, 1, len(mixed)) for _ in range(3)]
         slack = None
         if a.mixing_cost >= 0:
-            slack = self.extra(a.mixing_cost, int(a.bed_room.max(initial=0)), len(mixed))
+            slack = self.add_variables(a.mixing_cost, int(a.bed_room.max(initial=0)), len(mixed))
         for group, switch in zip((FEMALE, MALE, OTHER), switches, strict=True):
             keep = (code == group) & (number[block.row] >= 0)
             index = np.arange(len(mixed))

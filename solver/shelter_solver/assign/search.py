@@ -18,7 +18,8 @@ from shelter_solver.assign.prices import Bound, Floats, Prices, Pricing, ascend
 
 #: up to so many columns CP-SAT gets all of them first, with so much deterministic effort
 SMALL, SMALL_EFFORT = 8_000, 10.0
-#: columns of a party to price first (or all, if they are so few), and columns of a party that neighbourhoods choose from
+#: columns of a party to price first (or all columns, if they are so few), and columns of a party
+#: that neighbourhoods choose from
 CHEAPEST, ALL_PRICED, NEAR = 30, 150_000, 16
 #: rounds of pricing, and steps of ascent in each (three times as many in the first)
 TURNS, STEPS = 8, 500
@@ -56,9 +57,7 @@ def feasible(a: Assignment, chosen: Ints) -> bool:
             return False
         room.take(column)
     given = chosen[chosen >= 0]
-    return not len(a.budget_limit) or bool(
-        (a.budget[:, given].sum(axis=1) <= a.budget_limit).all()
-    )
+    return not len(a.budget_limit) or bool((a.budget[:, given].sum(axis=1) <= a.budget_limit).all())
 
 
 def search(
@@ -67,13 +66,13 @@ def search(
     deadline: float,
     seed: int,
     start: Ints | None = None,
-    on_value: Callable[[int, int], None] | None = None,
+    on_value: Callable[[], None] | None = None,
 ) -> Found:
     """The best choice that the time allows, and a proven bound.
 
     ``start`` is a choice that keeps every row; it is needed when there are budgets.
     """
-    return _Search(a, deadline, seed, start, on_value or (lambda value, bound: None)).run()
+    return _Search(a, deadline, seed, start, on_value or (lambda: None)).run()
 
 
 class _Search:
@@ -83,7 +82,7 @@ class _Search:
         deadline: float,
         seed: int,
         start: Ints | None,
-        on_value: Callable[[int, int], None],
+        on_value: Callable[[], None],
     ) -> None:
         self.a = a
         self.deadline = deadline
@@ -108,7 +107,7 @@ class _Search:
         if len(self.a.budget_limit) and not feasible(self.a, chosen):
             return False
         self.chosen, self.value = chosen, value
-        self.on_value(self.value, self.bound)
+        self.on_value()
         return True
 
     def found(self) -> Found:
@@ -158,7 +157,7 @@ class _Search:
         for turn in range(TURNS):
             sub, _ = a.with_columns(active)
             small = Pricing(sub)
-            for steps, part in ((3 * STEPS, 1), (STEPS, 20)) if turn == 0 else ((STEPS, 20),):
+            for steps, part in [(3 * STEPS, 1)] * (turn == 0) + [(STEPS, 20), (STEPS, 200)]:
                 prices = ascend(
                     small, steps=steps, deadline=self.deadline, start=prices, scale=scale / part
                 )
@@ -258,9 +257,7 @@ class _Search:
         number = np.full(a.columns, -1, dtype=np.int64)
         number[old] = np.arange(len(old))
         hint = np.where(self.chosen >= 0, number[self.chosen], -1)
-        solved: Solved = solve(
-            sub, limit_s=self.left_s, effort=effort, seed=self.seed, hint=hint
-        )
+        solved: Solved = solve(sub, limit_s=self.left_s, effort=effort, seed=self.seed, hint=hint)
         if solved.chosen is not None:
             self.offer(np.where(solved.chosen >= 0, old[solved.chosen], -1))
         if solved.optimal:
@@ -278,7 +275,9 @@ def _free_for_all(a: Assignment) -> int:
 
 def _rank(party: Ints) -> Ints:
     """(k,) place of each item among those of its party; items of a party stand together."""
-    starts = np.flatnonzero(np.concatenate(([True], party[1:] != party[:-1]))) if len(party) else party
+    starts = (
+        np.flatnonzero(np.concatenate(([True], party[1:] != party[:-1]))) if len(party) else party
+    )
     sizes = np.diff(np.concatenate((starts, [len(party)])))
     return np.asarray(np.arange(len(party)) - np.repeat(starts, sizes))
 

@@ -1,16 +1,13 @@
-"""The door of the engine: least cost, or several costs in their order."""
+"""The door of the engine for one cost; ``ranked`` has the one for several goals in their order."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
 
 import numpy as np
 
 from shelter_solver.assign.assignment import Assignment
-from shelter_solver.assign.parts import Part, split
+from shelter_solver.assign.parts import split
 from shelter_solver.assign.search import Found, search
 
 
@@ -19,9 +16,8 @@ def minimise(
     *,
     limit_s: float,
     seed: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> Found:
-    """Least cost over all parts, one after the other; ``on_progress(value, bound)`` of the whole."""
+    """Least cost over all parts, one after the other, each with its share of the time."""
     deadline = time.monotonic() + limit_s
     parts = split(a)
     chosen = np.full(a.parties, -1, dtype=np.int64)
