@@ -75,6 +75,16 @@ def _from_tonight(party: Party) -> tuple[Stay, ...]:
     )
 
 
+def _without_overlap(found: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """The same uses; where the party comes back to a unit, its cleaning ends with that."""
+    later: dict[int, int] = {}
+    cut = []
+    for unit, first, leave, end in sorted(found, reverse=True):
+        cut.append((unit, first, leave, min(end, later.get(unit, end))))
+        later[unit] = first
+    return cut[::-1]
+
+
 class _Columns:
     def __init__(self, problem: Problem, side: Side | None) -> None:
         self.problem = problem
@@ -175,10 +185,12 @@ class _Columns:
             if len(units):
                 found = True
                 names = [self.grids.units[unit].id for unit in units.tolist()]
-                yield (
-                    [(Stay(name, first, end),) for name in names],
-                    self._valued(party, self.worth.single(party, units, first, end)),
-                )
+                single: list[Plan] = [(Stay(name, first, end),) for name in names]
+                if party.id in self.misplaced:  # its own present stay is no load of others
+                    scores = self.worth.of_plans(world, party, single)
+                else:
+                    scores = self.worth.single(party, units, first, end)
+                yield single, self._valued(party, scores)
         if (
             not found
             and party.id in self.asking
@@ -249,7 +261,13 @@ class _Columns:
             until = end + int(self.grids.cleaning[unit])
             if until > max(0, end):
                 found.append((unit, max(0, end), max(0, end), until))
-        return found
+        if plan and not found:  # nights that are promised already: every column has a use
+            found.append((self.grids.number[plan[0].unit], *[self.grids.nights] * 3))
+        edge = self.grids.nights
+        return [
+            (unit, min(first, edge), min(leave, edge), min(end, edge))
+            for unit, first, leave, end in _without_overlap(found)
+        ]
 
     # --- the arrays ---
 

@@ -218,40 +218,57 @@ def _random_party(rng: random.Random, identifier: str, **values: Any) -> Party:
 def random_batch(seed: int) -> Problem:
     """A small instance in which several parties ask at once and some who are there may move.
 
-    Present stays keep every rule; what is thrown in without care is left out again.
+    Present stays keep every rule but separations; what is thrown in without care is left out again.
+    In two of three instances everybody suits everywhere, so that people are in each other's way.
     """
     rng = random.Random(seed)
     given = random_problem(seed + 1_000_000)
+    second = random_problem(seed + 2_000_000)
+    known = {unit.id for unit in given.units}
+    drawn = [*given.parties]
+    for member in second.parties[: rng.choice([0, 0, 2])]:
+        stays = tuple(stay for stay in member.present if stay.unit in known)
+        drawn.append(replace(member, id=f"more-{member.id}", present=stays))
+    if rng.random() < 0.67:
+        given = replace(
+            given,
+            sites=tuple(replace(one, audience=Side.VICTIMS) for one in given.sites),
+            units=tuple(
+                replace(one, admits=frozenset(Person), intake_from=0, intake_until=0, closed=())
+                for one in given.units
+            ),
+        )
+        drawn = [_easy(member) for member in drawn]
+    given = replace(given, parties=(), separations=())
+    audience = {one.id: one.audience for one in given.sites}
+    side_of = {one.id: audience[one.site] for one in given.units}
     kept: list[Party] = []
-    for member in given.parties:
+    for member in drawn:
         if rng.random() < 0.5:
             first = max(0, member.first_night)
-            kept.append(replace(member, present=(), first_night=first, latest_first_night=None))
+            last = member.latest_first_night
+            kept.append(
+                replace(
+                    member,
+                    present=(),
+                    first_night=first,
+                    latest_first_night=None if last is None else max(first, last),
+                )
+            )
             continue
-        stays = member.present[:1] or _random_stays(rng, list(given.units))[:1]
-        stay = stays[0]
+        stays = member.present or _random_stays(rng, list(given.units))
         shown = replace(
             member,
-            side=next(
-                s.audience
-                for s in given.sites
-                for u in given.units
-                if u.id == stay.unit and u.site == s.id
-            ),
-            first_night=stay.first_night,
-            nights=stay.end_night - stay.first_night + rng.choice([0, 0, 0, 2]),
+            side=side_of[stays[0].unit],
+            first_night=stays[0].first_night,
+            nights=stays[-1].end_night - stays[0].first_night + rng.choice([0, 0, 0, 2]),
             latest_first_night=None,
             present=stays,
         )
-        trial = replace(
-            given,
-            parties=(*kept, shown),
-            separations=(),
-        )
-        if not verify(trial, {}, everyone=True):
+        if not verify(replace(given, parties=(*kept, shown)), {}, everyone=True):
             kept.append(shown)
     names = [member.id for member in kept]
-    separations = tuple(
+    rules = [
         Separation(
             frozenset(rng.sample(names, min(len(names), rng.randint(1, 2)))),
             frozenset(rng.sample(names, min(len(names), rng.randint(1, 2)))),
@@ -260,5 +277,25 @@ def random_batch(seed: int) -> Problem:
         )
         for _ in range(rng.randint(0, 2))
         if names
+    ]
+    there = [member.id for member in kept if any(stay.end_night > 0 for stay in member.present)]
+    if len(there) > 1 and rng.random() < 0.3:
+        rules.append(apart(*rng.sample(there, 2)))
+    return replace(given, parties=tuple(kept), separations=tuple(rules))
+
+
+def _easy(member: Party) -> Party:
+    """The same household, without special needs and places to avoid."""
+    return replace(
+        member,
+        side=Side.VICTIMS,
+        arrival_hour=None,
+        step_free=False,
+        pets=False,
+        quiet=False,
+        min_supervision=0,
+        excluded_communes=frozenset(),
+        excluded_sites=frozenset(),
+        excluded_places=frozenset(),
+        danger_zones=(),
     )
-    return replace(given, parties=tuple(kept), separations=separations)
