@@ -13,6 +13,7 @@ from itertools import combinations
 from shelter_solver.constraints import Ask, first_block
 from shelter_solver.fits import bits
 from shelter_solver.problem import Party, Problem, Stay, Unit
+from shelter_solver.taken import Taken
 from shelter_solver.world import World, history
 
 Plan = tuple[Stay, ...]
@@ -48,35 +49,49 @@ def plans(world: World, party: Party, among: frozenset[str] | None = None) -> li
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
     found = [
-        plan for first, end in asked for plan in _in_one_unit(around, party, among, first, end)
+        plan for first, end in asked for plan in _in_one_unit(around, world.taken, party, among, first, end)
     ]
     if found:
         return found
     for first, end in asked:
-        found.extend(_in_two_units(around, party, among, first, end))
-        found.extend(_with_a_change(around, party, among, first, end))
+        found.extend(_in_two_units(around, world.taken, party, among, first, end))
+        found.extend(_with_a_change(around, world.taken, party, among, first, end))
     return found
 
 
 def _in_one_unit(
-    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
+    world: World,
+    taken: Taken,
+    party: Party,
+    among: frozenset[str] | None,
+    first: int,
+    end: int,
 ) -> Iterator[Plan]:
     """Plans of one unit for all nights; the party's own later stays are already out of the world"""
     fits = world.fits
-    for number in bits(fits.suits(world, party, first, end, among=among)):
+    suit = fits.suits(world, party, first, end, among=among)
+    for number in bits(suit & ~taken.units(party, first, end) if suit else 0):
         ask = Ask(party, fits.units[number], first, end)
         if not any(rule(ask, world) for rule in fits.about_others):
             yield (Stay(ask.unit.id, first, end),)
 
 
 def _in_two_units(
-    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
+    world: World,
+    taken: Taken,
+    party: Party,
+    among: frozenset[str] | None,
+    first: int,
+    end: int,
 ) -> Iterator[Plan]:
     """Plans of two private units of one site, side by side."""
     fits = world.fits
+    if "together" in fits.codes and not party.may_use_two_units:
+        return
     suit = fits.suits(world, party, first, end, among=among, but=frozenset({"beds", "cots"}))
+    suit &= fits.private & ~taken.units(party, first, end)
     by_site: dict[str, list[Unit]] = {}
-    for number in bits(suit & fits.private):
+    for number in bits(suit):
         ask = Ask(party, fits.units[number], first, end)
         if not any(rule(ask, world) for rule in fits.about_others):  # most are taken
             by_site.setdefault(ask.unit.site, []).append(ask.unit)
@@ -90,7 +105,12 @@ def _in_two_units(
 
 
 def _with_a_change(
-    world: World, party: Party, among: frozenset[str] | None, first: int, end: int
+    world: World,
+    taken: Taken,
+    party: Party,
+    among: frozenset[str] | None,
+    first: int,
+    end: int,
 ) -> Iterator[Plan]:
     """Plans of one unit until some night and another from then on.
 
@@ -99,18 +119,24 @@ def _with_a_change(
     """
     if end - first < 2 or end > world.problem.horizon:
         return
-    suit = world.fits.needs(world, party)
-    if among is not None:
-        suit &= world.fits.mask(among)
-    units = [world.fits.units[number] for number in bits(suit)]
-    heads = [(u, _longest(world, party, u, first, end, head=True)) for u in units]
-    heads = [(unit, length) for unit, length in heads if length]
-    if not heads:
+    fits = world.fits
+    if "change_of_unit" in fits.codes and not party.may_change_unit:
         return
-    tails = [(u, _longest(world, party, u, first, end, head=False)) for u in units]
+    suit = fits.needs(world, party)
+    if among is not None:
+        suit &= fits.mask(among)
+
+    def longest(begin: int, *, head: bool) -> list[tuple[Unit, int]]:
+        """Of the units that nobody else is in in the first (or last) night."""
+        free = [fits.units[n] for n in bits(suit & ~taken.units(party, begin, begin + 1))]
+        lengths = [(unit, _longest(world, party, unit, first, end, head=head)) for unit in free]
+        return [(unit, length) for unit, length in lengths if length]
+
+    heads = longest(first, head=True)
+    tails = longest(end - 1, head=False) if heads else []
     for one, head in heads:
         for two, tail in tails:
-            if tail and one.id != two.id and head + tail >= end - first:
+            if one.id != two.id and head + tail >= end - first:
                 night = min(first + head, end - 1)
                 yield (Stay(one.id, first, night), Stay(two.id, night, end))
 
@@ -127,7 +153,7 @@ def _longest(world: World, party: Party, unit: Unit, first: int, end: int, *, he
         return first_block(ask, world) is None
 
     if not allowed(1):
-        return 0  # most units are unfit for any night
+        return 0
     low, high = 1, end - first
     while low < high:
         middle = (low + high + 1) // 2

@@ -15,13 +15,17 @@ from itertools import combinations, pairwise
 
 from shelter_solver import constraints
 from shelter_solver.candidates import Plan, ranges
-from shelter_solver.constraints import RELATIONAL, Ask, first_block
+from shelter_solver.constraints import Ask, first_block
 from shelter_solver.fits import bits
 from shelter_solver.neighbours import Arrival, Crowd, Demand, Neighbours
 from shelter_solver.objective import Judge, Score
 from shelter_solver.problem import Agreement, Party, Stay, Unit
 from shelter_solver.shifts import shifts
 from shelter_solver.world import World, history
+
+
+#: the rules that look at the second unit of two
+BESIDE = frozenset({"together", "beds", "cots"})
 
 
 class OutOfTimeError(Exception):
@@ -110,7 +114,7 @@ class Exchange:
                 yield (Stay(self.fits.units[number].id, first, end),)
         if not self.party.may_use_two_units:
             return
-        rules = [rule for code, rule in constraints.RULES if code not in RELATIONAL]
+        rules = [rule for code, rule in constraints.RULES if code in BESIDE]
         for first, end in asked:
             suit = self.fits.suits(
                 self.around, self.party, first, end, but=frozenset({"beds", "cots"})

@@ -105,9 +105,10 @@ def move_one(world: World, party: Party, limits: Limits) -> Iterator[Change]:
 
 def release_kept_back(world: World, party: Party, limits: Limits) -> Iterator[Change]:
     """Nights held in reserve, if whoever keeps them lets them go."""
-    if party.urgency < world.problem.kept_back_urgency:
-        released = replace(world.problem, kept_back_urgency=party.urgency)
-        yield from _if_the_party(world.ruled_by(released), party, "release_kept_back", limits)
+    kept_back = any(world.units[unit].kept_back for unit in limits.among or ())
+    if kept_back and party.urgency < world.problem.kept_back_urgency:
+        released = world.with_reserve_for(party.urgency)
+        yield from _if_the_party(released, party, "release_kept_back", limits)
 
 
 def another_night(world: World, party: Party, limits: Limits) -> Iterator[Change]:

@@ -22,10 +22,12 @@ class Judge:
     def __init__(self, world: World, party: Party) -> None:
         self.world = world
         self.party = party
-        self._own = [u for u in world.problem.units if world.site_of(u).audience is party.side]
-        self._rarity = {name: _rarity(have, self._own) for name, have in FEATURES.items()}
+        if party.side not in world.rarity:
+            own = world.units_of(party.side)
+            world.rarity[party.side] = {name: _rarity(have, own) for name, have in FEATURES.items()}
+        self._rarity = world.rarity[party.side]
+        self._needed = needs(party)
         self._km: dict[str, int] = {}
-        self._loads: dict[tuple[str, int, int], int] = {}
 
     def ranked(self, plans: Iterable[Plan]) -> list[tuple[Score, Plan]]:
         """The plans with the values of all goals, best first."""
@@ -56,30 +58,28 @@ class Judge:
         people is measured by ``benchmarks/outcome.py``.
         """
         waste = 10 * max(0, unit.beds - self.party.beds) if unit.sharing is Sharing.PRIVATE else 0
-        needed = needs(self.party)
         rare = sum(
             rarity
             for name, rarity in self._rarity.items()
-            if FEATURES[name](unit) and name not in needed
+            if name not in self._needed and FEATURES[name](unit)
         )
         return unit.reserve + waste + rare
 
     def load(self, commune: str, first: int, end: int) -> int:
         """Bed-nights taken in the commune in these nights, in whole per cent."""
-        key = (commune, first, end)
-        if key not in self._loads:
+        loads = self.world.loads
+        key = (self.party.id, commune, first, end)
+        if key not in loads:
             beds = taken = 0
-            for unit in self._own:
-                if self.world.site_of(unit).commune != commune:
-                    continue
+            for unit in self.world.units_of(self.party.side, commune):
                 beds += unit.beds
                 for party, stay in self.world.stays_in.get(unit.id, ()):
                     if party.id != self.party.id:
                         nights = min(end, stay.end_night) - max(first, stay.first_night)
                         used = unit.beds if unit.sharing is Sharing.PRIVATE else party.beds
                         taken += used * max(0, nights)
-            self._loads[key] = 100 * taken // max(1, beds * (end - first))
-        return self._loads[key]
+            loads[key] = 100 * taken // max(1, beds * (end - first))
+        return loads[key]
 
     def units(self, plan: Plan) -> list[Unit]:
         return [self.world.units[stay.unit] for stay in plan]

@@ -18,23 +18,31 @@ def every_block(world: World, party: Party) -> Blocks:
     """All blocking rules, not only the first. Units of the other audience are no candidates."""
     fits = world.fits
     order = {code: number for number, (code, _) in enumerate(constraints.RULES)}
-    about_others = [(order[code], rule) for code, rule in constraints.RULES if code in RELATIONAL]
+    others = [(code, rule) for code, rule in constraints.RULES if code in RELATIONAL]
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
-    own = [n for n, unit in enumerate(fits.units) if world.site_of(unit).audience is party.side]
-    mine = fits.mask(fits.units[number].id for number in own)
-    blocks: Blocks = {fits.units[number].id: [] for number in own}
-    for first, end in asked if own else ():
+    mine = fits.mask(unit.id for unit in world.units_of(party.side))
+    shared = mine & ~fits.private
+    kept_apart = mine if world.apart(party.id) else 0
+    blocks: Blocks = {fits.units[number].id: [] for number in bits(mine)}
+    for first, end in asked if mine else ():
         masks = [0] * len(fits.units)
-        for code, blocked in fits.blocked(around, party, first, end):
-            for number in bits(blocked & mine):
+
+        def block(code: str, units: int, masks: list[int] = masks) -> None:
+            for number in bits(units & mine):
                 masks[number] |= 1 << order[code]
-        for number in own:
-            ask = Ask(party, fits.units[number], first, end)
-            for place, rule in about_others:
-                if rule(ask, around):
-                    masks[number] |= 1 << place
-            blocks[ask.unit.id].append(masks[number])
+
+        for code, blocked in fits.blocked(around, party, first, end):
+            block(code, blocked)
+        occupied, cleaning = world.taken.by_others(party, first, end)
+        block("occupied", occupied)
+        block("cleaning", cleaning)
+        for code, rule in others:  # of private units, where nobody is kept apart, all is said
+            for number in bits(kept_apart if code == "separation" else shared):
+                if rule(Ask(party, fits.units[number], first, end), around):
+                    masks[number] |= 1 << order[code]
+        for number in bits(mine):
+            blocks[fits.units[number].id].append(masks[number])
     return blocks
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from shelter_solver.problem import Party, Problem, Site, Stay, Unit, Zoning, distance_m
+from shelter_solver.problem import Party, Problem, Side, Site, Stay, Unit, Zoning, distance_m
 
 if TYPE_CHECKING:
     from shelter_solver.fits import Fits
+    from shelter_solver.taken import Taken
 
 #: metres in a degree of latitude, rounded down: a cheap lower bound of any distance
 _METRES_PER_DEGREE = 111_000.0
@@ -36,6 +37,12 @@ class World:
         self._apart: dict[str, tuple[tuple[str, float, bool], ...]] = {}
         self._zoned: list[frozenset[str]] = []
         self._fits: list[Fits] = []
+        self._own_units: dict[tuple[Side, str | None], list[Unit]] = {}
+        #: share of a side's units without each feature: filled by ``objective``
+        self.rarity: dict[Side, dict[str, int]] = {}
+        #: bed-nights taken without one party, in one commune: filled by ``objective``
+        self.loads: dict[tuple[str, str, int, int], int] = {}
+        self._taken: list[Taken] = []
 
     def moved(self, stays: Mapping[str, tuple[Stay, ...]]) -> World:
         """The same world, in which these parties have exactly these stays (history included)."""
@@ -43,6 +50,8 @@ class World:
         copy.__dict__.update(self.__dict__)
         copy.stays_of = {**self.stays_of, **stays}
         copy.stays_in = dict(self.stays_in)
+        copy.loads = {}
+        copy._taken = []
         for party_id, new in stays.items():
             for left in {stay.unit for stay in self.stays_of[party_id]}:
                 copy.stays_in[left] = [
@@ -57,18 +66,18 @@ class World:
         """The problem in which the party asks like this; what it asks now is part of the data."""
         if self.parties[party.id] is party:
             return self.problem
-        return replace(
+        return _changed(
             self.problem,
             parties=tuple(
                 party if other.id == party.id else other for other in self.problem.parties
             ),
         )
 
-    def ruled_by(self, problem: Problem) -> World:
-        """The same sites, units and stays under another reserve (``kept_back_urgency``)."""
+    def with_reserve_for(self, urgency: int) -> World:
+        """The same world in which kept-back nights are open from this urgency on."""
         copy = object.__new__(World)
         copy.__dict__.update(self.__dict__)
-        copy.problem = problem
+        copy.problem = _changed(self.problem, kept_back_urgency=urgency)
         return copy
 
     @property
@@ -79,6 +88,27 @@ class World:
 
             self._fits.append(Fits(self))
         return self._fits[0]
+
+    @property
+    def taken(self) -> Taken:
+        """Which private units others are in; worked out once while nobody moves."""
+        if not self._taken:
+            from shelter_solver.taken import Taken
+
+            self._taken.append(Taken(self))
+        return self._taken[0]
+
+    def units_of(self, side: Side, commune: str | None = None) -> list[Unit]:
+        """The units of a side, of one commune or of all."""
+        key = (side, commune)
+        if key not in self._own_units:
+            sites = {
+                site.id
+                for site in self.problem.sites
+                if site.audience is side and commune in (None, site.commune)
+            }
+            self._own_units[key] = [unit for unit in self.problem.units if unit.site in sites]
+        return self._own_units[key]
 
     def site_of(self, unit: Unit) -> Site:
         return self.sites[unit.site]
@@ -111,6 +141,15 @@ class World:
         if not self._zoned:
             self._zoned.append(frozenset(_zoned(self.problem.sites, self.problem.zoning)))
         return self._zoned[0]
+
+
+def _changed(problem: Problem, **changes: object) -> Problem:
+    """A copy whose ids are those of the problem: nothing that needs to be validated again."""
+    copy = object.__new__(Problem)
+    for field in fields(Problem):
+        value = changes[field.name] if field.name in changes else getattr(problem, field.name)
+        object.__setattr__(copy, field.name, value)
+    return copy
 
 
 def _zoned(sites: Iterable[Site], zoning: Zoning) -> set[str]:
