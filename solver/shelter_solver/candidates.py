@@ -49,7 +49,9 @@ def plans(world: World, party: Party, among: frozenset[str] | None = None) -> li
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
     found = [
-        plan for first, end in asked for plan in _in_one_unit(around, world.taken, party, among, first, end)
+        plan
+        for first, end in asked
+        for plan in _in_one_unit(around, world.taken, party, among, first, end)
     ]
     if found:
         return found

@@ -8,14 +8,15 @@ from who is in the way to who is in *their* way meets every such set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
 from shelter_solver.candidates import Plan
-from shelter_solver.exchange import Bid, Exchange
+from shelter_solver.exchange import Bid, Exchange, OutOfTimeError
 from shelter_solver.fits import bits
 from shelter_solver.neighbours import Crowd
+from shelter_solver.result import Status
 
 #: how many moves are searched completely
 DEPTH = 2
@@ -43,24 +44,46 @@ class Found:
         return len(self.moves), self.wanted.cost, self.km
 
 
-def best_chain(exchange: Exchange, moves: int) -> Found | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """``OPTIMAL`` and ``INFEASIBLE`` are proven.
+
+    ``FEASIBLE``: the limit came before the proof, or ``verify`` contradicted something that seemed
+    better. ``UNKNOWN``: for one of these reasons nothing is found.
+    """
+
+    status: Status
+    found: Found | None = None
+
+
+def best_chain(exchange: Exchange, moves: int, confirms: Callable[[Found], bool]) -> Verdict:
     """The best room with exactly so many moves (0, 1 or 2), given that fewer make none.
 
-    Raises ``OutOfTimeError`` when the limit of the exchange comes first.
+    What ``confirms`` denies is passed over: the next best is looked for. When the limit of the
+    exchange comes, the best so far is the answer.
     """
     search = (_none, _one, _two)[moves]
+    is_proven = in_time = True
     for _, same in groupby(exchange.wanted, key=lambda bid: bid.cost):
         best: Found | None = None
-        for wanted in same:
-            exchange.check_time()
-            for chain in search(exchange, wanted):
-                found = Found(wanted, chain)
-                shorter = best is None or found.km < best.km
-                if shorter and exchange.holds((*chain, wanted)):
-                    best = found
+        try:
+            for wanted in same:
+                exchange.check_time()
+                for chain in search(exchange, wanted):
+                    found = Found(wanted, chain)
+                    if (best is None or found.km < best.km) and exchange.holds((*chain, wanted)):
+                        if confirms(found):
+                            best = found
+                        else:
+                            is_proven = False
+                            exchange.check_time()
+        except OutOfTimeError:
+            in_time = False
         if best is not None:
-            return best
-    return None
+            return Verdict(Status.OPTIMAL if is_proven and in_time else Status.FEASIBLE, best)
+        if not in_time:
+            return Verdict(Status.UNKNOWN)
+    return Verdict(Status.INFEASIBLE if is_proven else Status.UNKNOWN)
 
 
 def _none(_exchange: Exchange, wanted: Bid) -> Iterator[tuple[Bid, ...]]:
@@ -81,6 +104,7 @@ def _two(exchange: Exchange, wanted: Bid) -> Iterator[tuple[Bid, ...]]:
     for number in bits(_first_to_leave(wanted)):
         one = 1 << number
         for move in exchange.bids(number):
+            exchange.check_time()
             if move.must.bit_count() > 1 or not _agree(exchange, wanted, move):
                 continue
             must, crowds = wanted.must | move.must, wanted.crowds + move.crowds

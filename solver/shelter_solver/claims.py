@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from shelter_solver.problem import Agreement, Party, Problem, Stay
 from shelter_solver.result import Room, Schedule
 from shelter_solver.words import printable
+from shelter_solver.world import history
 
 
 def false_claims(problem: Problem, result: Schedule | Room) -> Iterator[str]:
@@ -40,9 +41,10 @@ def _may_move(party: Party) -> Iterator[str]:
         yield f"{printable(party.id)} moves, and may not be asked to"
 
 
-def _loses_promised(problem: Problem, party: Party, stays: Iterable[Stay]) -> bool:
+def _loses_promised(problem: Problem, party: Party, stays: tuple[Stay, ...]) -> bool:
     promised = _nights(party.present, problem.horizon)
-    return not promised <= _nights(stays, problem.horizon)
+    begin = min((stay.first_night for stay in stays), default=0)
+    return not promised <= _nights((*history(party, begin), *stays), problem.horizon)
 
 
 def _nights(stays: Iterable[Stay], horizon: int) -> set[tuple[str, int]]:

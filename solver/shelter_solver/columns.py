@@ -11,7 +11,7 @@ for each kind of unit); the rules about other people become capacity, gender and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,17 +54,32 @@ def columns(problem: Problem, side: Side | None = None) -> Columns:
 
 def asks(party: Party, problem: Problem) -> bool:
     """Whether the party still needs nights: its present stays do not cover those it asked for."""
-    wanted = {
-        night for first, end in ranges(problem, party)[:1] for night in range(max(0, first), end)
-    }
-    if not wanted and party.first_night + party.nights <= 0:
-        return False
-    given = {
-        night for stay in party.present for night in range(max(0, stay.first_night), stay.end_night)
-    }
-    if party.latest_first_night is None or not given:
-        return not wanted <= given
-    return not any(set(range(max(0, first), end)) <= given for first, end in ranges(problem, party))
+    wanted = [(max(0, first), end) for first, end in ranges(problem, party) if end > 0]
+    return bool(wanted) and not any(_cover(party.present, first, end) for first, end in wanted)
+
+
+def is_move(party: Party, plan: Plan, horizon: int) -> bool:
+    """Whether the party loses nights in a unit that it was promised, from tonight to the horizon.
+
+    More nights in the same unit are no move.
+    """
+    kept = (*history(party, min(stay.first_night for stay in plan)), *plan)
+    return not all(
+        _cover(
+            [mine for mine in kept if mine.unit == stay.unit],
+            stay.first_night,
+            min(stay.end_night, horizon),
+        )
+        for stay in _from_tonight(party)
+    )
+
+
+def _cover(stays: Iterable[Stay], first: int, end: int) -> bool:
+    """Whether there is a stay in each of these nights."""
+    for stay in sorted(stays, key=lambda stay: stay.first_night):
+        if stay.first_night <= first:
+            first = max(first, stay.end_night)
+    return first >= end
 
 
 def _from_tonight(party: Party) -> tuple[Stay, ...]:
@@ -73,6 +88,18 @@ def _from_tonight(party: Party) -> tuple[Stay, ...]:
         for stay in party.present
         if stay.end_night > 0
     )
+
+
+def _broken(problem: Problem) -> set[str]:
+    """Who breaks a rule, tonight or later, by staying: nights before tonight are over."""
+    staying = {party.id: stays for party in problem.parties if (stays := _from_tonight(party))}
+    return {
+        name
+        for violation in verify(problem, staying)
+        if violation.rule not in ("nights", "change_of_unit")  # they are promised as they are
+        for name in (violation.party, violation.other)
+        if name is not None
+    }
 
 
 def _without_overlap(found: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
@@ -89,12 +116,7 @@ class _Columns:
     def __init__(self, problem: Problem, side: Side | None) -> None:
         self.problem = problem
         world = World(problem)
-        broken = {
-            name
-            for violation in verify(problem, {}, everyone=True)
-            for name in (violation.party, violation.other)
-            if name is not None
-        }
+        broken = _broken(problem)
         self.parties: list[Party] = []
         self.misplaced: set[str] = set()
         leaving: dict[str, tuple[Stay, ...]] = {}
@@ -165,7 +187,20 @@ class _Columns:
         return bool(_from_tonight(party)) or bool(self._taken(party, ()))
 
     def _ways(self, party: Party) -> Iterator[tuple[list[Plan], Ints]]:
-        """Plans of the party with the values of its goals, (goals, plans)."""
+        """Plans of the party with the values of its goals, (goals, plans).
+
+        Who agreed to no move gets none by asking for more: only plans that keep what it has.
+        """
+        for made, scores in self._plans(party):
+            moves = [is_move(party, plan, self.problem.horizon) for plan in made]
+            values = self._valued(scores, moves)
+            if party.move_agreement is Agreement.NONE and any(moves):
+                stays = [number for number, one in enumerate(moves) if not one]
+                made, values = [made[number] for number in stays], values[:, stays]
+            yield made, values
+
+    def _plans(self, party: Party) -> Iterator[tuple[list[Plan], Ints]]:
+        """Plans of the party with their scores, those of one unit first, (goals + 1, plans)."""
         if party.id in self.asking:
             spans = ranges(self.problem, party)
         else:
@@ -190,7 +225,7 @@ class _Columns:
                     scores = self.worth.of_plans(world, party, single)
                 else:
                     scores = self.worth.single(party, units, first, end)
-                yield single, self._valued(party, scores)
+                yield single, scores
         if (
             not found
             and party.id in self.asking
@@ -198,7 +233,7 @@ class _Columns:
         ):
             two = plans(world, party)
             if two:
-                yield two, self._valued(party, self.worth.of_plans(world, party, two))
+                yield two, self.worth.of_plans(world, party, two)
 
     def _allowed(self, world: World, party: Party, first: int, end: int) -> Bools:
         """(u,) units that no rule forbids, those who stay being where they are."""
@@ -219,11 +254,10 @@ class _Columns:
             allowed &= grids.apart(party, first, end)
         return allowed
 
-    def _valued(self, party: Party, scores: Ints) -> Ints:
+    def _valued(self, scores: Ints, moves: list[bool]) -> Ints:
         """The goals of a schedule for columns that house the party: (goals, plans)."""
         values = np.zeros((len(NAMES), scores.shape[1]), dtype=np.int64)
-        if _from_tonight(party):
-            values[NAMES.index("moves")] = 1
+        values[NAMES.index("moves")] = moves
         values[-len(GOALS) - 1 :] = scores
         return values
 
@@ -243,7 +277,7 @@ class _Columns:
 
         A unit that the party was in is cleaned after it, unless the plan goes on there.
         """
-        past = self.past.get(party.id, ())
+        past, edge = self.past.get(party.id, ()), self.grids.nights
         cut = max([0, *(stay.end_night for stay in past)])
         found = []
         left = {stay.unit: stay.end_night for stay in sorted(past, key=lambda s: s.end_night)}
@@ -258,16 +292,26 @@ class _Columns:
             found.append((unit, first, stay.end_night, stay.end_night + cleaning))
         for name, end in left.items():
             unit = self.grids.number[name]
-            until = end + int(self.grids.cleaning[unit])
-            if until > max(0, end):
-                found.append((unit, max(0, end), max(0, end), until))
+            left_at, until = max(0, end), end + int(self.grids.cleaning[unit])
+            full = self._full(party, unit, left_at, until)
+            if len(full):  # somebody came before it was clean
+                until = left_at + int(full[0])
+            if until > left_at:
+                found.append((unit, left_at, left_at, until))
         if plan and not found:  # nights that are promised already: every column has a use
-            found.append((self.grids.number[plan[0].unit], *[self.grids.nights] * 3))
-        edge = self.grids.nights
+            found.append((self.grids.number[plan[0].unit], edge, edge, edge))
         return [
             (unit, min(first, edge), min(leave, edge), min(end, edge))
             for unit, first, leave, end in _without_overlap(found)
         ]
+
+    def _full(self, party: Party, unit: int, first: int, end: int) -> Ints:
+        """Nights, counted from the first, in which those who stay leave it no room there."""
+        nights = slice(first, max(first, end))
+        beds, cots = self.grids.bed_room[unit, nights], self.grids.cot_room[unit, nights]
+        if self.grids.private[unit]:
+            return np.flatnonzero(beds < 1)
+        return np.flatnonzero((beds < party.beds) | (cots < party.cots))
 
     # --- the arrays ---
 

@@ -83,8 +83,13 @@ class Exchange:
         self.scores: list[Score] = []
         self.wanted = self._ranked(world, asked)
 
+    @property
+    def left_s(self) -> float:
+        """Seconds until the limit."""
+        return self.deadline - time.monotonic()
+
     def check_time(self) -> None:
-        if time.monotonic() >= self.deadline:
+        if self.left_s <= 0:
             raise OutOfTimeError
 
     def _ranked(self, world: World, asked: list[tuple[int, int]]) -> list[Bid]:

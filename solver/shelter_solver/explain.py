@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from shelter_solver import constraints
+from shelter_solver.asking import Asking
 from shelter_solver.candidates import plans
-from shelter_solver.chains import best_chain
-from shelter_solver.exchange import Exchange, OutOfTimeError
 from shelter_solver.fits import bits
 from shelter_solver.minimal import minimal_hitting_sets
 from shelter_solver.obstacles import Blocks, blocked_units, every_block, openable_units
@@ -21,7 +20,6 @@ from shelter_solver.offers import Limits, offers
 from shelter_solver.problem import Party
 from shelter_solver.result import Change, Reason, Refusal
 from shelter_solver.room import option_of
-from shelter_solver.verify import verify
 from shelter_solver.world import World
 
 #: how many nights later than asked are tried
@@ -32,18 +30,19 @@ LATER_NIGHTS = 7
 MOST_TOGETHER = 8
 
 
-def refusal(world: World, party: Party, limits: Limits) -> Refusal:
+def refusal(asking: Asking) -> Refusal:
     """The rules that block, by units and together, and the changes that open a place."""
+    world, party = asking.world, asking.party
     blocks = every_block(world, party)
     together, cut = _together(blocks)
     counts = blocked_units(blocks)
     blocked = tuple(Reason(code, {"units": units}) for code, units in counts.items())
-    limits = replace(limits, among=openable_units(blocks))
+    limits = replace(asking.limits, among=openable_units(blocks))
     changes: list[Change] = []
     for kind in CHANGES:
         if limits.left_s <= 0 or not limits.among:
             break
-        changes.extend(kind(world, party, limits))
+        changes.extend(kind(asking, limits))
     return Refusal(blocked or (Reason("no_units", {"units": 0}),), tuple(changes), together, cut)
 
 
@@ -55,8 +54,9 @@ def _together(blocks: Blocks) -> tuple[tuple[tuple[str, ...], ...], bool]:
     return tuple(tuple(codes[number] for number in bits(mask)) for mask in sets if mask), cut
 
 
-def bring_cots(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def bring_cots(asking: Asking, limits: Limits) -> Iterator[Change]:
     """The fewest cots that somebody would have to bring."""
+    world, party = asking.world, asking.party
     for cots in range(1, party.cots + 1):
         equipped = replace(party, own_cots=party.own_cots + cots)
         change = next(_if_the_party(world, equipped, "bring_cots", limits, {"cots": cots}), None)
@@ -65,14 +65,16 @@ def bring_cots(world: World, party: Party, limits: Limits) -> Iterator[Change]:
             return
 
 
-def two_units(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def two_units(asking: Asking, limits: Limits) -> Iterator[Change]:
     """Two private units of one site, if the household would agree."""
+    world, party = asking.world, asking.party
     if not party.may_use_two_units:
         yield from _if_the_party(world, replace(party, may_use_two_units=True), "two_units", limits)
 
 
-def change_unit(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def change_unit(asking: Asking, limits: Limits) -> Iterator[Change]:
     """One change of unit during the stay, if the household would agree."""
+    world, party = asking.world, asking.party
     if not party.may_change_unit:
         yield from _if_the_party(world, replace(party, may_change_unit=True), "change_unit", limits)
 
@@ -88,31 +90,28 @@ def _if_the_party(
         yield Change(code, params or {}, option)
 
 
-def move_one(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def move_one(asking: Asking, _: Limits) -> Iterator[Change]:
     """One other household of the same side moves, with the agreement that it needs."""
-    try:
-        exchange = Exchange(world, party, limits.deadline)
-        found = best_chain(exchange, 1)
-    except OutOfTimeError:
-        return
-    if found is None or verify(world.problem, found.placements):
-        return
-    (move,) = found.moves
-    params = {"agreement": move.party.move_agreement.value, "km": move.cost}
-    option = option_of(exchange, world, found.wanted)
-    yield Change("move_one", params, option, moved_party=move.party.id, moved_to=move.stays)
+    found = asking.chain(1).found
+    if found is not None:
+        (move,) = found.moves
+        params = {"agreement": move.party.move_agreement.value, "km": move.cost}
+        option = option_of(asking.exchange, asking.world, found.wanted)
+        yield Change("move_one", params, option, moved_party=move.party.id, moved_to=move.stays)
 
 
-def release_kept_back(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def release_kept_back(asking: Asking, limits: Limits) -> Iterator[Change]:
     """Nights held in reserve, if whoever keeps them lets them go."""
+    world, party = asking.world, asking.party
     kept_back = any(world.units[unit].kept_back for unit in limits.among or ())
     if kept_back and party.urgency < world.problem.kept_back_urgency:
         released = world.with_reserve_for(party.urgency)
         yield from _if_the_party(released, party, "release_kept_back", limits)
 
 
-def another_night(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def another_night(asking: Asking, limits: Limits) -> Iterator[Change]:
     """The first later night from which a place is free for the whole stay."""
+    world, party = asking.world, asking.party
     last = party.first_night if party.latest_first_night is None else party.latest_first_night
     for first in range(last + 1, last + 1 + LATER_NIGHTS):
         later = replace(party, first_night=first, latest_first_night=None)
@@ -123,8 +122,9 @@ def another_night(world: World, party: Party, limits: Limits) -> Iterator[Change
             return
 
 
-def shorter_stay(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def shorter_stay(asking: Asking, limits: Limits) -> Iterator[Change]:
     """The most nights that can be given from the first asked night on."""
+    world, party = asking.world, asking.party
 
     def cut(nights: int) -> Party:
         return replace(party, nights=nights, latest_first_night=None)
@@ -142,15 +142,16 @@ def shorter_stay(world: World, party: Party, limits: Limits) -> Iterator[Change]
         yield from _if_the_party(world, cut(low), "shorter_stay", limits, {"nights": low})
 
 
-def widen_communes(world: World, party: Party, limits: Limits) -> Iterator[Change]:
+def widen_communes(asking: Asking, limits: Limits) -> Iterator[Change]:
     """Each excluded commune that would open a place if the party reconsidered it."""
+    world, party = asking.world, asking.party
     for commune in sorted(party.excluded_communes):
         wider = replace(party, excluded_communes=party.excluded_communes - {commune})
         yield from _if_the_party(world, wider, "widen_communes", limits, {"commune": commune})
 
 
 #: The changes in the order in which they are offered: the least trouble for people first.
-CHANGES: tuple[Callable[[World, Party, Limits], Iterator[Change]], ...] = (
+CHANGES: tuple[Callable[[Asking, Limits], Iterator[Change]], ...] = (
     bring_cots,
     two_units,
     change_unit,

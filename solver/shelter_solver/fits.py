@@ -60,6 +60,12 @@ NEEDS: dict[str, tuple[Callable[[Party], Hashable], Callable[[Unit, World], Hash
 }
 
 
+#: those that see of the unit its site alone
+OF_SITES = frozenset(
+    {"audience", "excluded_site", "excluded_place", "danger_zone", "zoning", "excluded_commune"}
+)
+
+
 def _arrival(ask: Ask, world: World) -> Hashable:
     """The hour, if the household was not housed the night before."""
     own = world.stays_of[ask.party.id]
@@ -99,6 +105,8 @@ class Fits:
             if code in RELATIONAL
         ]
         self.private = self.mask(u.id for u in self.units if u.sharing is Sharing.PRIVATE)
+        self._one_by_one = [1 << number for number in range(len(self.units))]
+        self._sites: list[int] = []
         self._kinds: dict[Callable[[Unit, World], Hashable], list[int]] = {}
         self._needs: dict[tuple[str, Hashable], int] = {}
         #: the party itself is kept, so that no other can get its address
@@ -210,11 +218,19 @@ class Fits:
         look = (NEEDS.get(code) or CALENDAR.get(code) or (_all, _name))[1]
         if look not in self._kinds:
             kinds: dict[Hashable, int] = {}
-            for number, unit in enumerate(self.units):
-                key = look(unit, world)
-                kinds[key] = kinds.get(key, 0) | 1 << number
+            for group in self._by_site() if code in OF_SITES else self._one_by_one:
+                key = look(self.units[lowest(group)], world)
+                kinds[key] = kinds.get(key, 0) | group
             self._kinds[look] = list(kinds.values())
         return self._kinds[look]
+
+    def _by_site(self) -> list[int]:
+        if not self._sites:
+            sites: dict[str, int] = {}
+            for unit, bit in zip(self.units, self._one_by_one, strict=True):
+                sites[unit.site] = sites.get(unit.site, 0) | bit
+            self._sites = list(sites.values())
+        return self._sites
 
 
 def lowest(mask: int) -> int:

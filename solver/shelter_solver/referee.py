@@ -16,25 +16,15 @@ the lower ones can add up to.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from shelter_solver.chains import Found
+from shelter_solver.chains import Found, Verdict
 from shelter_solver.constraints import genders
 from shelter_solver.exchange import Bid, Exchange
 from shelter_solver.fits import bits
 from shelter_solver.problem import Party, Sharing, Stay
 from shelter_solver.result import Status
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """``INFEASIBLE`` is proven; ``UNKNOWN`` when the limit came first and nothing was found."""
-
-    status: Status
-    found: Found | None = None
 
 
 #: steps that cost more than they save on models of this size: with them a solve takes twice as long
@@ -53,39 +43,48 @@ def decide(
     at_most: int | None = None,
     seed: int = 0,
     tuned: bool = True,
+    confirms: Callable[[Found], bool] = lambda _: True,
 ) -> Verdict:
     """The best room of all, until the deadline of the exchange.
 
     ``at_least`` and ``at_most`` bound the moves: what is known already need not be proven again.
-    ``tuned`` False leaves the solver's parameters at their defaults, for comparison.
+    What ``confirms`` denies is ruled out, and the next best is looked for. ``tuned`` False leaves the solver's parameters at their defaults, for comparison.
     """
     wanted, offered = alive(exchange)
     if not wanted:
         return Verdict(Status.INFEASIBLE)
-    left_s = exchange.deadline - time.monotonic()
-    if left_s <= 0:
+    if exchange.left_s <= 0:
         return Verdict(Status.UNKNOWN)
     from ortools.sat.python import cp_model  # half a second to import: only when needed
 
     model = _Model(cp_model.CpModel(), exchange, wanted, offered)
     model.restrict(at_least, at_most)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = left_s
-    if tuned:
-        solver.parameters.num_workers = 1
-        for name, value in TUNED.items():
-            setattr(solver.parameters, name, value)
-    solver.parameters.random_seed = seed
-    status = solver.solve(model.model)
-    if status == cp_model.INFEASIBLE:
-        return Verdict(Status.INFEASIBLE)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Verdict(Status.UNKNOWN)
-    chosen = [bid for bid, variable in model.variables.items() if solver.boolean_value(variable)]
-    found = Found(
-        next(bid for bid in chosen if not bid.own), tuple(bid for bid in chosen if bid.own)
-    )
-    return Verdict(Status.OPTIMAL if status == cp_model.OPTIMAL else Status.FEASIBLE, found)
+    is_proven = True
+    while (left_s := exchange.left_s) > 0:
+        solver = cp_model.CpSolver()
+        solver.parameters.max_time_in_seconds = left_s
+        # by default CP-SAT takes Ctrl-C for itself and leaves no handler of Python behind
+        solver.parameters.catch_sigint_signal = False
+        solver.parameters.random_seed = seed
+        if tuned:
+            solver.parameters.num_workers = 1
+            for name, value in TUNED.items():
+                setattr(solver.parameters, name, value)
+        status = solver.solve(model.model)
+        if status == cp_model.INFEASIBLE:
+            return Verdict(Status.INFEASIBLE if is_proven else Status.UNKNOWN)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            break
+        chosen = [bid for bid, used in model.variables.items() if solver.boolean_value(used)]
+        found = Found(
+            next(bid for bid in chosen if not bid.own), tuple(bid for bid in chosen if bid.own)
+        )
+        if confirms(found):
+            best = is_proven and status == cp_model.OPTIMAL
+            return Verdict(Status.OPTIMAL if best else Status.FEASIBLE, found)
+        is_proven = False
+        model.rule_out(chosen)
+    return Verdict(Status.UNKNOWN)
 
 
 def load() -> None:
@@ -94,7 +93,9 @@ def load() -> None:
 
     model = cp_model.CpModel()
     model.maximize(model.new_bool_var(""))
-    cp_model.CpSolver().solve(model)
+    solver = cp_model.CpSolver()
+    solver.parameters.catch_sigint_signal = False
+    solver.solve(model)
 
 
 def alive(exchange: Exchange) -> tuple[list[Bid], dict[int, list[Bid]]]:
@@ -162,6 +163,9 @@ class _Model:
             self.model.add(moves >= at_least)
         if at_most is not None:
             self.model.add(moves <= at_most)
+
+    def rule_out(self, chosen: list[Bid]) -> None:
+        self.model.add_bool_or([self.variables[bid].negated() for bid in chosen])
 
     def _objective(self, wanted: list[Bid], offered: dict[int, list[Bid]]) -> None:
         km = 1 + sum(max(bid.cost for bid in bids) for bids in offered.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shelter_solver.assign.ranked import Goals, rank
-from shelter_solver.columns import NAMES, Columns, asks, columns
+from shelter_solver.columns import NAMES, Columns, asks, columns, is_move
 from shelter_solver.problem import Problem, Side, Site, Stay, Unit
 from shelter_solver.result import Level, Progress, Schedule, Status
 from shelter_solver.verify import verify
@@ -92,7 +92,8 @@ def replan(
             sorted(
                 party.id
                 for party in problem.parties
-                if party.id in placements and any(stay.end_night > 0 for stay in party.present)
+                if party.id in placements
+                and is_move(party, placements[party.id], problem.horizon)
             )
         ),
         levels=tuple(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
-from shelter_solver.chains import DEPTH, Found, best_chain
-from shelter_solver.exchange import Bid, Exchange, OutOfTimeError
+from shelter_solver.asking import Asking
+from shelter_solver.chains import DEPTH, Found, Verdict
+from shelter_solver.exchange import Bid, Exchange
 from shelter_solver.objective import GOALS, Judge
-from shelter_solver.offers import Limits, asking_party, offers
 from shelter_solver.problem import Problem
 from shelter_solver.reasons import reasons
 from shelter_solver.referee import decide
 from shelter_solver.result import HouseholdMove, Option, Room, Status
-from shelter_solver.verify import verify
 from shelter_solver.world import World
 
 
@@ -51,8 +48,9 @@ def make_room(
     Returns
     -------
     Room
-        ``OPTIMAL`` and ``INFEASIBLE`` are proven, ``FEASIBLE`` is verified only. ``UNKNOWN``: the
-        limit came before any room was found, or ``verify`` contradicted what was found.
+        ``OPTIMAL`` and ``INFEASIBLE`` are proven, ``FEASIBLE`` is verified only: the limit came
+        before the proof, or ``verify`` contradicted something that seemed better. ``UNKNOWN``: for
+        one of these reasons no room is found.
         ``moves`` can be made one by one in their order, each into a unit that is free by then;
         where households swap places, those of the circle leave in the same night.
 
@@ -63,46 +61,45 @@ def make_room(
     ValueError
         ``max_moves`` is negative.
     """
+    return room_for(Asking(problem, party_id, limit_s=limit_s, seed=seed), max_moves=max_moves)
+
+
+def room_for(asking: Asking, *, max_moves: int | None = None) -> Room:
+    """``make_room`` for a request that may have had its answer from ``place`` already."""
     if max_moves is not None and max_moves < 0:
         raise ValueError("max_moves: ask for at least 0")
-    party = asking_party(problem, party_id)
-    limits = Limits(deadline=time.monotonic() + limit_s, seed=seed)
-    seen = problem.seen_by(party.side)
-    world = World(seen)
-    free = offers(world, party, 1, limits)
+    free = asking.offers(1)
     if free.options:
         return Room(free.status, free.options[0])
     if free.status is not Status.INFEASIBLE:
         return Room(free.status)
-    if max_moves == 0:
-        return Room(Status.INFEASIBLE)
-    try:
-        exchange = Exchange(world, party, limits.deadline)
-        found = fewest_moves(exchange, 1, DEPTH if max_moves is None else min(DEPTH, max_moves))
-        status = Status.INFEASIBLE if found is None else Status.OPTIMAL
-        if found is None and (max_moves is None or max_moves > DEPTH):
-            verdict = decide(exchange, at_least=DEPTH + 1, at_most=max_moves, seed=seed)
-            status, found = verdict.status, verdict.found
-    except OutOfTimeError:
-        return Room(Status.UNKNOWN)
-    if found is None:
-        return Room(status)
-    return _room(exchange, world, status, found)
+    verdict = _fewest_moves(asking, max_moves)
+    if verdict.found is None:
+        return Room(verdict.status)
+    option = option_of(asking.exchange, asking.world, verdict.found.wanted)
+    return Room(verdict.status, option, in_order(asking.exchange, verdict.found))
 
 
-def fewest_moves(exchange: Exchange, least: int, most: int) -> Found | None:
-    """The best room by chains of ``least`` to ``most`` moves."""
-    for moves in range(least, most + 1):
-        found = best_chain(exchange, moves)
-        if found is not None:
-            return found
-    return None
-
-
-def _room(exchange: Exchange, world: World, status: Status, found: Found) -> Room:
-    if verify(world.problem, found.placements):
-        return Room(Status.UNKNOWN)
-    return Room(status, option_of(exchange, world, found.wanted), in_order(exchange, found))
+def _fewest_moves(asking: Asking, most: int | None) -> Verdict:
+    """By chains as far as they go, then by the full model."""
+    is_proven = True
+    for moves in range(1, DEPTH + 1 if most is None else min(DEPTH, most) + 1):
+        verdict = asking.chain(moves)
+        is_proven = is_proven and verdict.status is not Status.UNKNOWN
+        if verdict.found is not None:
+            return verdict if is_proven else Verdict(Status.FEASIBLE, verdict.found)
+    if most is None or most > DEPTH:
+        verdict = decide(
+            asking.exchange,
+            at_least=DEPTH + 1,
+            at_most=most,
+            seed=asking.limits.seed,
+            confirms=asking.is_right,
+        )
+        if verdict.found is not None:
+            return verdict if is_proven else Verdict(Status.FEASIBLE, verdict.found)
+        is_proven = is_proven and verdict.status is Status.INFEASIBLE
+    return Verdict(Status.INFEASIBLE if is_proven else Status.UNKNOWN)
 
 
 def option_of(exchange: Exchange, world: World, wanted: Bid) -> Option:

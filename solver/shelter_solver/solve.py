@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
+from shelter_solver.asking import Asking
 from shelter_solver.explain import refusal
-from shelter_solver.offers import Limits, asking_party, offers
 from shelter_solver.problem import Problem
 from shelter_solver.referee import load
 from shelter_solver.result import Answer, Reason, Refusal, Status
-from shelter_solver.world import World
 
 
 def place(
@@ -46,17 +43,18 @@ def place(
     ValueError
         ``options`` is less than 1.
     """
+    return answer(Asking(problem, party_id, limit_s=limit_s, seed=seed), options=options)
+
+
+def answer(asking: Asking, *, options: int = 3) -> Answer:
+    """``place`` for a request for which ``room_for`` may be asked too."""
     if options < 1:
         raise ValueError("options: ask for at least 1")
-    party = asking_party(problem, party_id)
-    limits = Limits(deadline=time.monotonic() + limit_s, seed=seed)
-    seen = problem.seen_by(party.side)
-    world = World(seen)
-    found = offers(world, party, options, limits)
+    found = asking.offers(options)
     if found.options:
         return Answer(found.status, found.options)
     if found.status is Status.INFEASIBLE:
-        return Answer(Status.INFEASIBLE, refusal=refusal(world, party, limits))
+        return Answer(Status.INFEASIBLE, refusal=refusal(asking))
     return Answer(Status.UNKNOWN, refusal=Refusal((Reason("unverified"),), ()))
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shelter_solver.assign.assignment import Assignment, Ints
-from shelter_solver.assign.rows import rows
+from shelter_solver.assign.rows import Rows, rows
+
+Objects = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,13 @@ def solve(
     effort: float = float("inf"),
     seed: int = 0,
     hint: Ints | None = None,
-    below: int | None = None,
 ) -> Solved:
     """Solve over all columns of ``a`` in one thread, led by its linear relaxation.
 
-    One worker is deterministic and, led by the relaxation, closed gaps that the default mix of two
-    workers left open (tests: docs/adr; ``make bench-solver``). ``below``: only values under it are
-    wanted. ``effort`` limits CP-SAT's deterministic time. ``hint``: (n,) columns to begin with.
+    One worker is deterministic, and with the full relaxation it closed gaps that the default mix of
+    two workers left open (``make bench-solver``). ``effort`` limits CP-SAT's deterministic time.
+    ``hint``: (n,) columns to begin with. Every party has exactly one column or none of them, at a
+    price: costs that are gains below zero took ten times as long.
     """
     from ortools.sat.python import cp_model
 
@@ -45,47 +49,27 @@ def solve(
     made = rows(a)
     model = cp_model.CpModel()
     x = [model.new_bool_var("") for _ in range(a.columns)]
+    without = [model.new_bool_var("") for _ in range(a.parties)]
     extras = [model.new_int_var(0, int(limit), "") for limit in made.extra_limit]
-    variables = x + extras
-    cells = np.array(variables, dtype=object)
     ends = np.searchsorted(a.party, np.arange(a.parties + 1)).tolist()
     for party in range(a.parties):
-        if ends[party + 1] - ends[party] > 1:
-            model.add_at_most_one(x[ends[party] : ends[party + 1]])
-    starts = made.starts.tolist()
-    limits = made.limit.tolist()
-    simple = (
-        np.logical_and.reduceat(
-            (made.coefficient == 1) & (made.variable < a.columns), made.starts[:-1]
-        )
-        if len(made)
-        else np.zeros(0, dtype=np.bool_)
-    )
-    for row, limit in enumerate(limits):
-        begin, end = starts[row], starts[row + 1]
-        members = cells[made.variable[begin:end]].tolist()
-        if simple[row] and limit == 1:
-            model.add_at_most_one(members)
-        elif simple[row] and limit == 0:
-            for member in members:
-                model.add(member == 0)
-        else:
-            weights = made.coefficient[begin:end].tolist()
-            model.add(cp_model.LinearExpr.weighted_sum(members, weights) <= limit)
-    gain = np.concatenate((a.cost - a.skip_cost[a.party], made.extra_cost))
-    base = int(a.skip_cost.sum())
-    objective = cp_model.LinearExpr.weighted_sum(variables, gain.tolist()) + base
+        model.add_exactly_one([*x[ends[party] : ends[party + 1]], without[party]])
+    _add_rows(model, made, np.array(x + extras, dtype=object), a.columns)
+    costs = np.concatenate((a.cost, made.extra_cost, a.skip_cost))
+    objective = cp_model.LinearExpr.weighted_sum([*x, *extras, *without], costs.tolist())
     model.minimize(objective)
-    if below is not None:
-        model.add(objective <= below - 1)
     if hint is not None:
-        for column in np.flatnonzero(np.isin(np.arange(a.columns), hint[hint >= 0])).tolist():
-            model.add_hint(x[column], True)
+        hinted = np.zeros(a.columns, dtype=np.bool_)
+        hinted[hint[hint >= 0]] = True
+        for variable, value in zip(x, hinted.tolist(), strict=True):
+            model.add_hint(variable, value)
+        for variable, column in zip(without, hint.tolist(), strict=True):
+            model.add_hint(variable, column < 0)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = seed
     solver.parameters.linearization_level = 2
-    # LPS
+    solver.parameters.catch_sigint_signal = False
     solver.parameters.max_time_in_seconds = max(0.01, limit_s - (time.monotonic() - started))
     if effort < float("inf"):
         solver.parameters.max_deterministic_time = effort
@@ -94,9 +78,9 @@ def solve(
         return Solved(None, 0, 0, optimal=False, infeasible=True)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Solved(None, 0, int(solver.best_objective_bound), optimal=False)
-    on = np.fromiter(solver.response_proto.solution, dtype=np.int64)[: a.columns] > 0
-    chosen = np.full(a.parties, -1, dtype=np.int64)
-    given = np.flatnonzero(on)
+    values = np.fromiter(solver.response_proto.solution, dtype=np.int64)
+    given = np.flatnonzero(values[: a.columns])
+    chosen: Ints = np.full(a.parties, -1, dtype=np.int64)
     chosen[a.party[given]] = given
     return Solved(
         chosen,
@@ -104,3 +88,30 @@ def solve(
         int(np.ceil(solver.best_objective_bound - 1e-6)),
         optimal=status == cp_model.OPTIMAL,
     )
+
+
+def _add_rows(model: Any, made: Rows, variables: Objects, columns: int) -> None:
+    """Rows of ones become "at most one"; a switch that opens a row lets each of its columns in."""
+    from ortools.sat.python import cp_model
+
+    starts, limits = made.starts.tolist(), made.limit.tolist()
+    ones = made.coefficient == 1
+    for row, limit in enumerate(limits):
+        begin, end = starts[row], starts[row + 1]
+        if begin == end:
+            continue
+        members = variables[made.variable[begin:end]].tolist()
+        weights = made.coefficient[begin:end].tolist()
+        if ones[begin:end].all() and limit == 1:
+            model.add_at_most_one(members)
+            continue
+        model.add(cp_model.LinearExpr.weighted_sum(members, weights) <= limit)
+        switches = [place for place, weight in enumerate(weights) if weight < 0]
+        if (
+            len(switches) == 1
+            and made.extra_limit[made.variable[begin + switches[0]] - columns] == 1
+        ):
+            switch = members[switches[0]]
+            for place, member in enumerate(members):
+                if place != switches[0]:
+                    model.add_implication(member, switch)

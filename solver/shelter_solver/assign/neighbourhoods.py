@@ -114,6 +114,8 @@ class Neighbourhoods:
         ``effort`` is CP-SAT's deterministic time, so that the same seed finds the same.
         """
         sub, old = self.part(freed, chosen)
+        if not sub.columns:
+            return None
         number = np.full(self.a.columns, -1, dtype=np.int64)
         number[old] = np.arange(len(old))
         now = chosen[freed]

@@ -12,6 +12,9 @@ import numpy as np
 
 from shelter_solver.assign.assignment import FEMALE, MALE, OTHER, Assignment, Bools, Ints
 
+#: kinds of row; ``GENDER`` + 0, 1, 2 for the three genders, ``SWITCH`` for "one gender at most"
+BEDS, COTS, GENDER, SWITCH, CONFLICT, BUDGET = 0, 1, 2, 5, 6, 7
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -25,9 +28,9 @@ class Rows:
     variable: Ints  # (nonzeros,)
     coefficient: Ints  # (nonzeros,)
     limit: Ints  # (r,)
-    #: (r,) unit and night of a row of beds; −1 for all others. They price intervals.
-    unit: Ints
-    night: Ints
+    kind: Ints  # (r,) what the row is about
+    #: (2, r) unit and night; or the number of the conflict group or budget, and 0
+    place: Ints
     extra_cost: Ints
     extra_limit: Ints
 
@@ -48,9 +51,9 @@ class _Block:
 def rows(a: Assignment) -> Rows:
     """All rows of the assignment; the rows of parties (at most one column) are not among them."""
     made = _Rows(a)
-    made.room(a.beds, a.bed_room, priced=True)
+    made.room(a.beds, a.bed_room, BEDS)
     if a.cots.any():
-        made.room(a.cots, a.cot_room, priced=False)
+        made.room(a.cots, a.cot_room, COTS)
     if a.one_gender.any():
         made.genders()
     made.conflicts()
@@ -61,16 +64,25 @@ def rows(a: Assignment) -> Rows:
 class _Rows:
     def __init__(self, a: Assignment) -> None:
         self.a = a
-        self.parts: list[tuple[Ints, Ints, Ints, Ints, Ints, Ints]] = []
+        self.parts: list[tuple[Ints, Ints, Ints, Ints, Ints, Ints]] = [_nothing()]
         self.count = 0
         self.extra_cost: list[Ints] = []
         self.extra_limit: list[Ints] = []
         self.variables = a.columns
 
     def add(
-        self, row: Ints, variable: Ints, coefficient: Ints, limit: Ints, unit: Ints, night: Ints
+        self,
+        kind: int,
+        entries: tuple[Ints, Ints, Ints],
+        limit: Ints,
+        unit: Ints,
+        night: Ints | None = None,
     ) -> None:
-        self.parts.append((row + self.count, variable, coefficient, limit, unit, night))
+        """Rows of one kind; ``entries`` are (row, variable, coefficient), rows counted from 0."""
+        row, variable, coefficient = entries
+        where = np.stack([unit, np.zeros_like(unit) if night is None else night])
+        kinds = np.full(len(limit), kind)
+        self.parts.append((row + self.count, variable, coefficient, limit, kinds, where))
         self.count += len(limit)
 
     def add_variables(self, cost: int, limit: int, count: int) -> Ints:
@@ -80,7 +92,7 @@ class _Rows:
         self.extra_limit.append(np.full(count, limit))
         return numbers
 
-    def room(self, weight: Ints, room: Ints, *, priced: bool) -> None:
+    def room(self, weight: Ints, room: Ints, kind: int) -> None:
         a = self.a
         used = np.flatnonzero(weight)
         if not len(used):
@@ -91,16 +103,9 @@ class _Rows:
         tight = load > limit
         number = np.cumsum(tight) - 1
         keep = tight[block.row]
-        unit, night = block.unit[tight], block.night[tight]
-        nowhere = np.full(len(unit), -1)
-        self.add(
-            number[block.row[keep]],
-            a.column[block.use[keep]],
-            weight[block.use[keep]],
-            limit[tight],
-            unit if priced else nowhere,
-            night if priced else nowhere,
-        )
+        use = block.use[keep]
+        entries = number[block.row[keep]], a.column[use], weight[use]
+        self.add(kind, entries, limit[tight], block.unit[tight], block.night[tight])
 
     def genders(self) -> None:
         """Per night: persons of one gender ≤ beds·switch + mixed, the others ≤ beds·(1−switch)."""
@@ -122,7 +127,7 @@ class _Rows:
             beds = beds + a.gender_there[:, block.unit[mixed], block.night[mixed]].sum(axis=0)
         number = np.full(cells, -1, dtype=np.int64)
         number[mixed] = np.arange(len(mixed))
-        none = np.full(len(mixed), -1)
+        unit, night = block.unit[mixed], block.night[mixed]
         switches = [self.add_variables(0, 1, len(mixed)) for _ in range(3)]
         slack = None
         if a.mixing_cost >= 0:
@@ -140,17 +145,12 @@ class _Rows:
             limit = np.zeros(len(mixed), dtype=np.int64)
             if a.gender_there.size:
                 limit = -a.gender_there[group - 1, block.unit[mixed], block.night[mixed]]
-            self.add(
-                np.concatenate(row),
-                np.concatenate(variable),
-                np.concatenate(coefficient),
-                limit,
-                none,
-                none,
-            )
+            entries = np.concatenate(row), np.concatenate(variable), np.concatenate(coefficient)
+            self.add(GENDER + group - 1, entries, limit, unit, night)
         index = np.tile(np.arange(len(mixed)), 3)
         one = np.ones(3 * len(mixed), dtype=np.int64)
-        self.add(index, np.concatenate(switches), one, np.ones(len(mixed), np.int64), none, none)
+        entries = index, np.concatenate(switches), one
+        self.add(SWITCH, entries, np.ones(len(mixed), dtype=np.int64), unit, night)
 
     def conflicts(self) -> None:
         a = self.a
@@ -158,23 +158,22 @@ class _Rows:
         real = sizes > 1
         row = np.repeat(np.cumsum(real) - 1, sizes)
         keep = np.repeat(real, sizes)
-        groups = int(real.sum())
-        none = np.full(groups, -1)
-        one = np.ones(int(keep.sum()), dtype=np.int64)
-        self.add(row[keep], a.conflict[keep], one, np.ones(groups, dtype=np.int64), none, none)
+        groups = np.flatnonzero(real)
+        entries = row[keep], a.conflict[keep], np.ones(int(keep.sum()), dtype=np.int64)
+        self.add(CONFLICT, entries, np.ones(len(groups), dtype=np.int64), groups)
 
     def budgets(self) -> None:
-        for coefficients, limit in zip(self.a.budget, self.a.budget_limit, strict=True):
+        pairs = zip(self.a.budget, self.a.budget_limit, strict=True)
+        for number, (coefficients, limit) in enumerate(pairs):
             used = np.flatnonzero(coefficients)
-            none = np.full(1, -1)
-            zero = np.zeros(len(used), dtype=np.int64)
-            self.add(zero, used, coefficients[used], np.array([limit]), none, none)
+            entries = np.zeros_like(used), used, coefficients[used]
+            self.add(BUDGET, entries, np.array([limit]), np.array([number]))
 
     def done(self) -> Rows:
-        row, variable, coefficient = (
-            np.concatenate([part[i] for part in self.parts]) for i in range(3)
+        row, variable, coefficient, limit, kind = (
+            np.concatenate([part[i] for part in self.parts]) for i in range(5)
         )
-        limit, unit, night = (np.concatenate([part[i] for part in self.parts]) for i in (3, 4, 5))
+        place = np.concatenate([part[5] for part in self.parts], axis=1)
         order = np.argsort(row, kind="stable")
         extra = [np.zeros(0, dtype=np.int64)]
         return Rows(
@@ -182,11 +181,16 @@ class _Rows:
             variable=variable[order],
             coefficient=coefficient[order],
             limit=limit,
-            unit=unit,
-            night=night,
+            kind=kind,
+            place=place,
             extra_cost=np.concatenate([*extra, *self.extra_cost]),
             extra_limit=np.concatenate([*extra, *self.extra_limit]),
         )
+
+
+def _nothing() -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
+    none = np.zeros(0, dtype=np.int64)
+    return none, none, none, none, none, np.zeros((2, 0), dtype=np.int64)
 
 
 def clique_nights(a: Assignment) -> Bools:

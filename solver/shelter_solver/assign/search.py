@@ -11,6 +11,7 @@ import numpy as np
 
 from shelter_solver.assign.assignment import Assignment, Bools, Ints
 from shelter_solver.assign.cpsat import Solved, solve
+from shelter_solver.assign.linear import relax
 from shelter_solver.assign.mixing import mixing
 from shelter_solver.assign.neighbourhoods import Neighbourhoods
 from shelter_solver.assign.occupancy import Occupancy, greedy
@@ -21,10 +22,13 @@ SMALL, SMALL_EFFORT = 8_000, 10.0
 #: columns of a party to price first (or all columns, if they are so few), and columns of a party
 #: that neighbourhoods choose from
 CHEAPEST, ALL_PRICED, NEAR = 30, 150_000, 16
-#: rounds of pricing, and steps of ascent in each (three times as many in the first)
-TURNS, STEPS = 8, 500
-#: an attempt to close the gap gets at most so many columns in all, and so many a party
-CLOSING, CLOSING_EACH = 80_000, 14
+#: steps of ascent, columns of a party in the first relaxation, most relaxations, the share of the
+#: time that they get, and the gap between columns inside and outside at which pricing ends
+STEPS, FIRST_EACH, TURNS, PRICING_SHARE, CLOSE_ENOUGH = 500, 8, 15, 0.3, 2e-4
+#: an attempt to close the gap: most columns in all and a party, and its effort
+CLOSING, CLOSING_EACH, CLOSING_EFFORT = 80_000, 40, 40.0
+#: effort for the columns that the relaxations used, where the parties are not too many
+SUPPORT_EFFORT, SUPPORT_PARTIES = 10.0, 1_500
 #: neighbourhoods: parties and deterministic effort, from … to
 SIZES, EFFORTS = (30, 240), (0.3, 4.0)
 #: neighbourhoods searched at a time; fixed, so that every machine takes the same way
@@ -91,6 +95,9 @@ class _Search:
         self.chosen = start if start is not None else np.full(a.parties, -1, dtype=np.int64)
         self.value = total(a, self.chosen)
         self.bound = _free_for_all(a)
+        #: columns that any relaxation used, and how much of each the last one used
+        self.support = np.zeros(a.columns, dtype=np.bool_)
+        self.share = np.zeros(a.columns)
         self.size, self.effort, self.turn = float(SIZES[0]), EFFORTS[0], 0
         if a.columns:
             self.plain_greedy()
@@ -125,10 +132,10 @@ class _Search:
         if self.done:
             return self.found()
         pricing = Pricing(self.a)
-        prices = self.price(pricing)
-        bound = pricing.bound(prices)
+        bound = self.price(pricing)
         self.raise_bound(bound.value)
-        self.priced_greedy(pricing.charge(prices), bound)
+        self.priced_greedy(bound)
+        self.settle_support(bound)
         tried = np.inf
         while not self.done:
             self.walk(bound)
@@ -136,7 +143,7 @@ class _Search:
             count = int(keep.sum())
             if self.done or count > min(CLOSING, CLOSING_EACH * self.a.parties):
                 continue
-            if count <= 0.8 * tried and self.close(keep):
+            if count <= 0.7 * tried and self.close(keep, CLOSING_EFFORT):
                 break
             tried = min(tried, count)
         return self.found()
@@ -145,36 +152,66 @@ class _Search:
         """Costs are whole, so is the bound; a millionth is left to rounding."""
         self.bound = max(self.bound, int(np.ceil(value - 1e-6 * max(1.0, abs(value) * 1e-3))))
 
-    def price(self, pricing: Pricing) -> Prices:
+    def price(self, pricing: Pricing) -> Bound:
         """Prices over a growing set of columns, until none outside is worth adding."""
         a = self.a
         each = max(CHEAPEST, ALL_PRICED // max(1, a.parties))
         active = _cheapest(a, a.cost.astype(np.float64), each)
+        sub, _ = a.with_columns(active)
+        best, prices = self._better(pricing, None, self._anneal(Pricing(sub)))
+        active = _cheapest(a, best.slack, FIRST_EACH)
         active[self.chosen[self.chosen >= 0]] = True
-        scale = max(1.0, float(np.median(a.skip_cost)) / 2)
-        prices: Prices | None = None
-        best: tuple[float, Prices] | None = None
-        for turn in range(TURNS):
-            sub, _ = a.with_columns(active)
+        limit_s = self.left_s * PRICING_SHARE
+        ended = time.monotonic() + limit_s
+        for _ in range(TURNS):
+            sub, old = a.with_columns(active)
             small = Pricing(sub)
-            for steps, part in [(3 * STEPS, 1)] * (turn == 0) + [(STEPS, 20), (STEPS, 200)]:
-                prices = ascend(
-                    small, steps=steps, deadline=self.deadline, start=prices, scale=scale / part
-                )
-            assert prices is not None
-            value = pricing.bound(prices).value
-            if best is None or value > best[0]:
-                best = value, prices
-            paid = pricing.charge(prices)
-            gain = small.cheapest(small.charge(prices))[a.party] - paid
-            better = np.flatnonzero((gain > 1e-6) & ~active)
-            inside = small.bound(prices).value
-            if not len(better) or inside - value <= 1e-4 * abs(inside) or self.left_s <= 0:
+            exact = relax(sub, small, limit_s=ended - time.monotonic())
+            if exact is None:
                 break
-            order = better[np.lexsort((-gain[better], a.party[better]))]
-            active[order[_rank(a.party[order]) < 15]] = True
-        assert best is not None
-        return best[1]
+            inside = small.bound(exact[0]).value
+            self.support[old[exact[1] > 1e-6]] = True
+            self.share = np.zeros(a.columns)
+            self.share[old] = exact[1]
+            for tried in (exact[0], prices.mixed(exact[0])):
+                best, prices = self._better(pricing, (best, prices), tried)
+                active |= self._worth_adding(pricing, small, tried, active)
+            if inside - best.value <= CLOSE_ENOUGH * abs(inside) or sub.columns == active.sum():
+                break
+        return best
+
+    @staticmethod
+    def _better(
+        pricing: Pricing, known: tuple[Bound, Prices] | None, tried: Prices
+    ) -> tuple[Bound, Prices]:
+        bound = pricing.bound(tried)
+        return known if known and known[0].value >= bound.value else (bound, tried)
+
+    def _anneal(self, small: Pricing) -> Prices:
+        """Ascent with the first step that suits the instance best."""
+        a = self.a
+        scales = {max(1.0, float(np.median(a.skip_cost)) / part) for part in (2, 10, 50)}
+        scales.add(max(1.0, float(np.median(a.cost))))
+        tries = [
+            ascend(small, steps=STEPS // 5, deadline=self.deadline, scale=scale)
+            for scale in sorted(scales)
+        ]
+        values = [small.bound(prices).value for prices in tries]
+        scale = sorted(scales)[int(np.argmax(values))]
+        long = ascend(small, steps=2 * STEPS, deadline=self.deadline, scale=scale)
+        return max([*tries, long], key=lambda prices: small.bound(prices).value)
+
+    @staticmethod
+    def _worth_adding(pricing: Pricing, small: Pricing, prices: Prices, active: Bools) -> Bools:
+        """(m,) up to eight columns of a party that are cheaper than all it has."""
+        a = pricing.a
+        paid = pricing.charge(prices)
+        gain = small.cheapest(small.charge(prices))[a.party] - paid
+        better = np.flatnonzero((gain > 1e-6) & ~active)
+        order = better[np.lexsort((-gain[better], a.party[better]))]
+        adding = np.zeros(a.columns, dtype=np.bool_)
+        adding[order[_rank(a.party[order]) < 8]] = True
+        return adding
 
     def plain_greedy(self) -> None:
         """Most urgent first, each into the cheapest place that is left."""
@@ -185,20 +222,35 @@ class _Search:
         chosen = greedy(sub, urgent, paid, skip)
         self.offer(np.where(chosen >= 0, old[chosen], -1))
 
-    def priced_greedy(self, paid: Floats, bound: Bound) -> None:
+    def priced_greedy(self, bound: Bound) -> None:
         """Greedy once more, dear nights avoided, in several orders."""
         a = self.a
         never = np.full(a.parties, np.inf)
-        near = _cheapest(a, paid, 4 * NEAR)
-        sub, old = a.with_columns(near)
-        for order in (-a.skip_cost, -bound.skip_slack):
+        sub, old = a.with_columns(_cheapest(a, bound.slack, 4 * NEAR) | self.support)
+        whole = np.zeros(a.parties)
+        np.maximum.at(whole, a.party, self.share)
+        used_first = bound.slack - self.share * (1.0 + bound.slack.max(initial=0.0))
+        for order, paid in (
+            (-a.skip_cost, bound.slack),
+            (-bound.skip_slack, bound.slack),
+            (-whole, used_first),
+        ):
             chosen = greedy(sub, np.argsort(order, kind="stable"), paid[old], never)
             self.offer(np.where(chosen >= 0, old[chosen], -1))
+
+    def settle_support(self, bound: Bound) -> None:
+        """CP-SAT over the columns that the relaxations used, and the nearest to them."""
+        if self.a.parties > SUPPORT_PARTIES:
+            return
+        near = self.support & (bound.slack < self.value - bound.value)
+        near |= _cheapest(self.a, bound.slack, 2)
+        if near.any():
+            self.try_columns(near, SUPPORT_EFFORT)
 
     def walk(self, bound: Bound) -> None:
         """Neighbourhoods of one size, until many find nothing; the next walk takes larger ones."""
         a = self.a
-        keep = _cheapest(a, bound.slack, NEAR)
+        keep = _cheapest(a, bound.slack, NEAR) | self.support
         keep[self.chosen[self.chosen >= 0]] = True
         sub, old = a.with_columns(keep)
         number = np.full(a.columns, -1, dtype=np.int64)
@@ -248,8 +300,8 @@ class _Search:
         else:
             self.size, self.effort = size * 1.6, min(EFFORTS[1], effort * 1.6)
 
-    def close(self, keep: Bools, effort: float = np.inf) -> bool:
-        """CP-SAT over every column that a better choice may use. True when it proved its answer."""
+    def try_columns(self, keep: Bools, effort: float) -> Solved:
+        """CP-SAT over some columns and those of the present choice."""
         a = self.a
         keep = keep.copy()
         keep[self.chosen[self.chosen >= 0]] = True
@@ -257,9 +309,14 @@ class _Search:
         number = np.full(a.columns, -1, dtype=np.int64)
         number[old] = np.arange(len(old))
         hint = np.where(self.chosen >= 0, number[self.chosen], -1)
-        solved: Solved = solve(sub, limit_s=self.left_s, effort=effort, seed=self.seed, hint=hint)
+        solved = solve(sub, limit_s=self.left_s, effort=effort, seed=self.seed, hint=hint)
         if solved.chosen is not None:
             self.offer(np.where(solved.chosen >= 0, old[solved.chosen], -1))
+        return solved
+
+    def close(self, keep: Bools, effort: float = np.inf) -> bool:
+        """The same over every column that a better choice may use: True when that is proven."""
+        solved = self.try_columns(keep, effort)
         if solved.optimal:
             self.bound = self.value
         else:
