@@ -134,8 +134,36 @@ class _Columns:
         #: everybody who stays; the parties that take part are gone from tonight on
         self.world = world.moved(leaving)
         self.past = leaving
+        #: whose units are being cleaned for everybody
+        self.cleaned: set[str] = set()
         self.grids = Grids(self.world, leaving)
+        while over := self._not_clean():
+            self.cleaned |= over
+            self.grids = Grids(self.world, leaving.keys() - self.cleaned)
         self.worth = Worth(self.grids)
+
+    def _not_clean(self) -> set[str]:
+        """Who has left a unit in which others were too soon, or with too many people.
+
+        The past cannot be mended; that unit is cleaned for everybody, whoever comes back.
+        """
+        grids = self.grids
+        held = [
+            (party, *use)
+            for party in self.parties
+            if party.id not in self.misplaced
+            for use in self._taken(party, _from_tonight(party))
+        ]
+        beds, cots = grids.bed_room.copy(), grids.cot_room.copy()
+        found = set()
+        for party, unit, first, leave, end in sorted(held, key=lambda use: use[2] >= use[3]):
+            nights = slice(first, end)
+            beds[unit, nights] -= 1 if grids.private[unit] else party.beds
+            cots[unit, nights] -= 0 if grids.private[unit] else party.cots
+            over = min(beds[unit, nights].min(initial=0), cots[unit, nights].min(initial=0)) < 0
+            if over and first >= leave and party.id not in self.cleaned:
+                found.add(party.id)
+        return found
 
     def _first(self, party: Party, asking: bool) -> int:
         return ranges(self.problem, party)[0][0] if asking else 0
@@ -281,6 +309,8 @@ class _Columns:
         cut = max([0, *(stay.end_night for stay in past)])
         found = []
         left = {stay.unit: stay.end_night for stay in sorted(past, key=lambda s: s.end_night)}
+        if party.id in self.cleaned:
+            left = {}
         for stay in plan:
             first = max(cut, stay.first_night)
             if first >= stay.end_night:
@@ -293,9 +323,6 @@ class _Columns:
         for name, end in left.items():
             unit = self.grids.number[name]
             left_at, until = max(0, end), end + int(self.grids.cleaning[unit])
-            full = self._full(party, unit, left_at, until)
-            if len(full):  # somebody came before it was clean
-                until = left_at + int(full[0])
             if until > left_at:
                 found.append((unit, left_at, left_at, until))
         if plan and not found:  # nights that are promised already: every column has a use
@@ -304,14 +331,6 @@ class _Columns:
             (unit, min(first, edge), min(leave, edge), min(end, edge))
             for unit, first, leave, end in _without_overlap(found)
         ]
-
-    def _full(self, party: Party, unit: int, first: int, end: int) -> Ints:
-        """Nights, counted from the first, in which those who stay leave it no room there."""
-        nights = slice(first, max(first, end))
-        beds, cots = self.grids.bed_room[unit, nights], self.grids.cot_room[unit, nights]
-        if self.grids.private[unit]:
-            return np.flatnonzero(beds < 1)
-        return np.flatnonzero((beds < party.beds) | (cots < party.cots))
 
     # --- the arrays ---
 

@@ -92,8 +92,7 @@ def replan(
             sorted(
                 party.id
                 for party in problem.parties
-                if party.id in placements
-                and is_move(party, placements[party.id], problem.horizon)
+                if party.id in placements and is_move(party, placements[party.id], problem.horizon)
             )
         ),
         levels=tuple(
