@@ -52,6 +52,7 @@ def small(
         if columns and genders
     ]
     plan = rng.integers(-3, 4, (1, columns))
+    rough = rng.integers(0, 2, (units, nights))
     return Assignment(
         skip_cost=rng.integers(0, 40, parties),
         party=party,
@@ -62,8 +63,8 @@ def small(
         end=np.minimum(nights, leave + rng.integers(0, 2, len(column))),
         beds=np.where(mine, 1, sizes),
         cots=np.where(mine, 0, rng.integers(0, 2, len(column))),
-        bed_room=np.where(private[:, None], 1, rng.integers(1, 5, (units, nights))),
-        cot_room=rng.integers(0, 2, (units, nights)),
+        bed_room=np.where(private[:, None], 1, rng.integers(1, 6, (units, 1)) + rough),
+        cot_room=rng.integers(0, 4, (units, nights)),
         gender=kind[party[column]] if genders and len(column) else column * 0,
         leave=leave,
         one_gender=(rng.random(units) < 0.7) & ~private if genders else private & False,
