@@ -48,16 +48,17 @@ def plans(world: World, party: Party, among: frozenset[str] | None = None) -> li
     """
     asked = ranges(world.problem, party)
     around = world.moved({party.id: history(party, asked[0][0])})
+    taken = world.taken
     found = [
         plan
         for first, end in asked
-        for plan in _in_one_unit(around, world.taken, party, among, first, end)
+        for plan in _in_one_unit(around, taken, party, among, first, end)
     ]
     if found:
         return found
     for first, end in asked:
-        found.extend(_in_two_units(around, world.taken, party, among, first, end))
-        found.extend(_with_a_change(around, world.taken, party, among, first, end))
+        found.extend(_in_two_units(around, taken, party, among, first, end))
+        found.extend(_with_a_change(around, taken, party, among, first, end))
     return found
 
 

@@ -23,7 +23,6 @@ from shelter_solver.problem import Agreement, Party, Stay, Unit
 from shelter_solver.shifts import shifts
 from shelter_solver.world import World, history
 
-
 #: the rules that look at the second unit of two
 BESIDE = frozenset({"together", "beds", "cots"})
 
@@ -127,7 +126,8 @@ class Exchange:
             by_site: dict[str, list[Unit]] = {}
             for number in bits(suit & self.fits.private):
                 unit = self.fits.units[number]
-                by_site.setdefault(unit.site, []).append(unit)
+                if self.neighbours.demand(self.party, Stay(unit.id, first, end)) is not None:
+                    by_site.setdefault(unit.site, []).append(unit)
             for units in by_site.values():
                 for one, two in combinations(units, 2):
                     asks = (

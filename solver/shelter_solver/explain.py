@@ -115,6 +115,7 @@ def another_night(asking: Asking, limits: Limits) -> Iterator[Change]:
     last = party.first_night if party.latest_first_night is None else party.latest_first_night
     for first in range(last + 1, last + 1 + LATER_NIGHTS):
         later = replace(party, first_night=first, latest_first_night=None)
+        world.fits.knows_as(world, later, party)
         params = {"days": first - party.first_night, "first_night": first}
         change = next(_if_the_party(world, later, "another_night", limits, params), None)
         if change:
@@ -127,7 +128,9 @@ def shorter_stay(asking: Asking, limits: Limits) -> Iterator[Change]:
     world, party = asking.world, asking.party
 
     def cut(nights: int) -> Party:
-        return replace(party, nights=nights, latest_first_night=None)
+        shorter = replace(party, nights=nights, latest_first_night=None)
+        world.fits.knows_as(world, shorter, party)
+        return shorter
 
     # fewer nights never break a rule that more nights keep: halve the range
     least = max(0, -party.first_night)

@@ -105,12 +105,17 @@ class Fits:
             if code in RELATIONAL
         ]
         self.private = self.mask(u.id for u in self.units if u.sharing is Sharing.PRIVATE)
-        self._one_by_one = [1 << number for number in range(len(self.units))]
-        self._sites: list[int] = []
+        self._each = [(unit, 1 << number) for number, unit in enumerate(self.units)]
+        sites: dict[str, tuple[Unit, int]] = {}
+        for unit, bit in self._each:
+            sites[unit.site] = (unit, sites.get(unit.site, (unit, 0))[1] | bit)
+        #: of each site one unit, and all its units
+        self._sites = list(sites.values())
         self._kinds: dict[Callable[[Unit, World], Hashable], list[int]] = {}
         self._needs: dict[tuple[str, Hashable], int] = {}
         #: the party itself is kept, so that no other can get its address
         self._needs_of: dict[int, tuple[Party, dict[str, int]]] = {}
+        self._among: dict[frozenset[str], int] = {}
         self._nights: dict[tuple[str, Hashable, int, int], int] = {}
 
     def suits(
@@ -130,7 +135,9 @@ class Fits:
         """
         left = self.needs(world, party, but=but)
         if among is not None:
-            left &= self.mask(among)
+            if among not in self._among:
+                self._among[among] = self.mask(among)
+            left &= self._among[among]
         if left:
             for code, blocked in self._blocked_nights(world, party, first, end):
                 if code not in but:
@@ -144,6 +151,10 @@ class Fits:
             if code not in but:
                 left &= ~blocked
         return left
+
+    def knows_as(self, world: World, party: Party, other: Party) -> None:
+        """The party needs what the other one needs: it asks for other nights only."""
+        self._needs_of[id(party)] = (party, self._blocked_needs(world, other))
 
     def mask(self, unit_ids: Iterable[str]) -> int:
         found = 0
@@ -218,19 +229,11 @@ class Fits:
         look = (NEEDS.get(code) or CALENDAR.get(code) or (_all, _name))[1]
         if look not in self._kinds:
             kinds: dict[Hashable, int] = {}
-            for group in self._by_site() if code in OF_SITES else self._one_by_one:
-                key = look(self.units[lowest(group)], world)
+            for unit, group in self._sites if code in OF_SITES else self._each:
+                key = look(unit, world)
                 kinds[key] = kinds.get(key, 0) | group
             self._kinds[look] = list(kinds.values())
         return self._kinds[look]
-
-    def _by_site(self) -> list[int]:
-        if not self._sites:
-            sites: dict[str, int] = {}
-            for unit, bit in zip(self.units, self._one_by_one, strict=True):
-                sites[unit.site] = sites.get(unit.site, 0) | bit
-            self._sites = list(sites.values())
-        return self._sites
 
 
 def lowest(mask: int) -> int:
@@ -241,5 +244,6 @@ def lowest(mask: int) -> int:
 def bits(mask: int) -> Iterator[int]:
     """The numbers of the bits that are set, lowest first."""
     while mask:
-        yield lowest(mask)
-        mask &= mask - 1
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

@@ -16,7 +16,7 @@ the lower ones can add up to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from shelter_solver.chains import Found, Verdict
@@ -26,7 +26,6 @@ from shelter_solver.fits import bits
 from shelter_solver.problem import Party, Sharing, Stay
 from shelter_solver.result import Status
 
-
 #: steps that cost more than they save on models of this size: with them a solve takes twice as long
 TUNED = {
     "symmetry_level": 0,
@@ -34,6 +33,10 @@ TUNED = {
     "linearization_level": 0,
     "merge_at_most_one_work_limit": 0,
 }
+
+
+#: so many moves are tried one number after the other, each with the few bids that can matter
+SHALLOW = 3
 
 
 def decide(
@@ -48,9 +51,37 @@ def decide(
     """The best room of all, until the deadline of the exchange.
 
     ``at_least`` and ``at_most`` bound the moves: what is known already need not be proven again.
-    What ``confirms`` denies is ruled out, and the next best is looked for. ``tuned`` False leaves the solver's parameters at their defaults, for comparison.
+    What ``confirms`` denies is ruled out, and the next best is looked for. ``tuned`` False leaves
+    the solver's parameters at their defaults, for comparison.
     """
-    wanted, offered = alive(exchange)
+    is_proven = True
+    levels = range(at_least, SHALLOW + 1) if tuned else ()
+    for moves in levels:
+        if at_most is None or moves <= at_most:
+            verdict = _solve(exchange, within(exchange, moves), moves, moves, seed, tuned, confirms)
+            if verdict.found is not None:
+                return verdict if is_proven else Verdict(Status.FEASIBLE, verdict.found)
+            is_proven = is_proven and verdict.status is Status.INFEASIBLE
+    if tuned:
+        at_least = max(at_least, SHALLOW + 1)
+    if at_most is None or at_least <= at_most:
+        verdict = _solve(exchange, alive(exchange), at_least, at_most, seed, tuned, confirms)
+        if verdict.found is not None:
+            return verdict if is_proven else Verdict(Status.FEASIBLE, verdict.found)
+        is_proven = is_proven and verdict.status is Status.INFEASIBLE
+    return Verdict(Status.INFEASIBLE if is_proven else Status.UNKNOWN)
+
+
+def _solve(
+    exchange: Exchange,
+    bids: tuple[list[Bid], dict[int, list[Bid]]],
+    at_least: int,
+    at_most: int | None,
+    seed: int,
+    tuned: bool,
+    confirms: Callable[[Found], bool],
+) -> Verdict:
+    wanted, offered = bids
     if not wanted:
         return Verdict(Status.INFEASIBLE)
     if exchange.left_s <= 0:
@@ -87,6 +118,43 @@ def decide(
     return Verdict(Status.UNKNOWN)
 
 
+def within(exchange: Exchange, moves: int) -> tuple[list[Bid], dict[int, list[Bid]]]:
+    """The bids that can be part of a set of exactly so many moves, where no smaller set makes room.
+
+    In such a set a path of ``far`` movers, each in the way of the one before, leads from the asking
+    party to a mover that is ``far`` away: all nearer than that but the mover itself. So at most
+    ``moves - far`` of those for whom it waits are as far as it or farther.
+    """
+    wanted = [
+        bid
+        for bid in exchange.wanted
+        if bid.must.bit_count() <= moves and (moves or not bid.crowds)
+    ]
+    reached, ring = 0, _together(wanted)
+    offered: dict[int, list[Bid]] = {}
+    for far in range(1, moves + 1):
+        ring &= ~reached
+        for number in bits(ring):
+            others = ~reached & ~(1 << number)
+            offered[number] = [
+                bid
+                for bid in exchange.bids(number)
+                if (bid.must & others).bit_count() <= moves - far
+                and (bid.must | bid.own).bit_count() <= moves
+            ]
+        reached |= ring
+        ring = _together(bid for number in bits(ring) for bid in offered[number])
+    return _settled(wanted, offered)
+
+
+def _together(asked: Iterable[Bid]) -> int:
+    """Everybody who is in the way of one of the bids."""
+    found = 0
+    for bid in asked:
+        found |= _in_the_way(bid)
+    return found
+
+
 def load() -> None:
     """Load and start OR-Tools, about half a second."""
     from ortools.sat.python import cp_model
@@ -99,12 +167,14 @@ def load() -> None:
 
 
 def alive(exchange: Exchange) -> tuple[list[Bid], dict[int, list[Bid]]]:
-    """The bids that can be part of a smallest set of moves: of the asking party, and by mover.
+    """The bids that can be part of a smallest set of moves: of the asking party, and by mover."""
+    return _settled(exchange.wanted, {n: exchange.bids(n) for n in range(len(exchange.movers))})
 
-    A mover without a bid stays, so bids that wait for it are none; and whoever is in nobody's way
-    need not move.
-    """
-    offered = {n: exchange.bids(n) for n in range(len(exchange.movers))}
+
+def _settled(
+    wanted: list[Bid], offered: dict[int, list[Bid]]
+) -> tuple[list[Bid], dict[int, list[Bid]]]:
+    """Without the bids that wait for somebody who has none, and without who is in nobody's way."""
     gone = 0
     leaving = sum(1 << n for n, bids in offered.items() if bids)
     while gone != leaving:
@@ -112,7 +182,7 @@ def alive(exchange: Exchange) -> tuple[list[Bid], dict[int, list[Bid]]]:
         for number, bids in offered.items():
             offered[number] = [bid for bid in bids if _can_leave(bid, gone)]
         leaving = sum(1 << n for n, bids in offered.items() if bids)
-    wanted = [bid for bid in exchange.wanted if _can_leave(bid, gone)]
+    wanted = [bid for bid in wanted if _can_leave(bid, gone)]
     reached = 0
     asked = list(wanted)
     while asked:

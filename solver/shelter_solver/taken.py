@@ -1,4 +1,4 @@
-"""Private units that others have, as bitsets: what ``occupied`` and ``cleaning`` say of them all."""
+"""Private units that others have, as bitsets: what ``occupied`` and ``cleaning`` say."""
 
 from __future__ import annotations
 

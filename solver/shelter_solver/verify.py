@@ -108,9 +108,11 @@ class _Check:
                 if everyone:
                     self.watched[party.id] = self.stays[party.id]
         self.residents: dict[str, list[tuple[Party, Stay]]] = defaultdict(list)
+        asked = {stay.unit for stays in self.watched.values() for stay in stays}
         for party_id, stays in self.stays.items():
             for stay in stays:
-                self.residents[stay.unit].append((self.parties[party_id], stay))
+                if stay.unit in asked:
+                    self.residents[stay.unit].append((self.parties[party_id], stay))
 
     def _known(self, party_id: str, stays: Iterable[Stay]) -> list[Stay]:
         known = []
