@@ -250,9 +250,7 @@ def seen_in(everything: Everything) -> Counter[str]:
 
 
 #: how many of each hundred networks at least have it (measured: twice as many and more)
-AT_LEAST = Counter(
-    several=50, moves=1, unplaced=40, separations=40, shared=20, in_the_way=15
-)
+AT_LEAST = Counter(several=50, moves=1, unplaced=40, separations=40, shared=20, in_the_way=15)
 #: what is rarer is counted over all of them
 AT_LEAST_IN_ALL = Counter(misplaced=25, helped=3, two_units=25, waiting=25)
 
