@@ -11,7 +11,7 @@ import numpy as np
 
 from shelter_solver.assign.ranked import Goals, rank
 from shelter_solver.columns import NAMES, Columns, asks, columns, is_move
-from shelter_solver.problem import Problem, Side, Site, Stay, Unit
+from shelter_solver.problem import Party, Problem, Side, Site, Stay, Unit
 from shelter_solver.result import Level, Progress, Schedule, Status
 from shelter_solver.verify import verify
 from shelter_solver.world import history
@@ -155,9 +155,7 @@ def with_places(
     all_sites = {site.id: site for site in (*problem.sites, *sites)}
     all_units = {unit.id: unit for unit in (*problem.units, *units) if unit.id not in gone}
     parties = tuple(
-        replace(party, present=tuple(s for s in party.present if s.unit not in gone))
-        if any(stay.unit in gone for stay in party.present)
-        else party
+        _without_units(party, gone) if any(stay.unit in gone for stay in party.present) else party
         for party in problem.parties
     )
     return replace(
@@ -166,6 +164,15 @@ def with_places(
         units=tuple(all_units.values()),
         parties=parties,
     )
+
+
+def _without_units(party: Party, gone: frozenset[str]) -> Party:
+    """The party without its stays there; nights before tonight are no longer asked for."""
+    present = tuple(stay for stay in party.present if stay.unit not in gone)
+    end = party.first_night + party.nights
+    if party.first_night < 0 < end:
+        return replace(party, present=present, first_night=0, nights=end, latest_first_night=None)
+    return replace(party, present=present)
 
 
 def _sides(problem: Problem) -> list[Side | None]:
