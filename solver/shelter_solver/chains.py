@@ -93,8 +93,8 @@ def _none(_exchange: Exchange, wanted: Bid) -> Iterator[tuple[Bid, ...]]:
 
 def _one(exchange: Exchange, wanted: Bid) -> Iterator[tuple[Bid, ...]]:
     for number in bits(_closers(exchange, wanted.must, wanted.crowds, 0)):
-        for move in exchange.bids(number):
-            if not move.must and not move.crowds and _agree(exchange, wanted, move):
+        for move in exchange.leaving_to(number, 0):
+            if _agree(exchange, wanted, move):
                 yield (move,)
 
 

@@ -9,7 +9,7 @@ way of which is somebody who stays is no bid.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -148,14 +148,32 @@ class Exchange:
         """The bids of a mover for which nobody but those gone has to leave, shortest way first."""
         key = (number, gone)
         if key not in self._leaving_to:
+            own = 1 << number
+            if number in self._bids:
+                offered: Iterable[Bid] = self._bids[number]
+            else:  # few units are free, or become free: looking at them alone is quick
+                self.check_time()
+                offered = self._bids_of(self.movers[number], own, self._open_to(number, gone))
             self._leaving_to[key] = [
                 bid
-                for bid in self.bids(number)
+                for bid in offered
                 if not bid.must & ~gone and all(crowd.met_by(gone) for crowd in bid.crowds)
             ]
         return self._leaving_to[key]
 
-    def _bids_of(self, mover: Party, own: int) -> Iterator[Bid]:
+    def _open_to(self, number: int, gone: int) -> int:
+        """Bits of the units that nobody, or only those gone, have; shared ones are among them."""
+        mover = self.movers[number]
+        stays = [stay for stay in mover.present if stay.end_night > 0]
+        if len(stays) > 1:
+            return -1
+        first, end = max(0, stays[0].first_night), stays[0].end_night
+        left = self.fits.mask(
+            stay.unit for other in bits(gone) for stay in self.movers[other].present
+        )
+        return left | ~self.around.taken.units(mover, first, end)
+
+    def _bids_of(self, mover: Party, own: int, among: int = -1) -> Iterator[Bid]:
         past = history(mover, 0)
         now = [
             Stay(stay.unit, max(0, stay.first_night), stay.end_night)
@@ -165,7 +183,7 @@ class Exchange:
             if stay.end_night > 0
         ]
         found = []
-        for plan in shifts(self.around, self.fits, self.neighbours, mover, past, now):
+        for plan in shifts(self.around, self.fits, self.neighbours, mover, past, now, among):
             demand = self._demand(mover, plan)
             if demand is not None:
                 km = sum(

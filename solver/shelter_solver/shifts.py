@@ -21,15 +21,17 @@ def shifts(
     mover: Party,
     past: Plan,
     now: list[Stay],
+    among: int = -1,
 ) -> Iterator[Plan]:
     """Every way to give the household other units for one or all of its stays from tonight on.
 
-    ``past`` are its nights before tonight. Nothing is said about other households yet.
+    ``past`` are its nights before tonight. Nothing is said about other households yet. ``among``
+    are bits of the units that are looked at for a household of one stay.
     """
     if len(now) == 1:
         stay = now[0]
         world = around.moved({mover.id: past})
-        for number in bits(fits.suits(world, mover, stay.first_night, stay.end_night)):
+        for number in bits(among & fits.suits(world, mover, stay.first_night, stay.end_night)):
             unit = fits.units[number].id
             if unit != stay.unit and not (
                 stay.first_night == 0 and unit in neighbours.taken_tonight

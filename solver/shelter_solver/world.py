@@ -50,8 +50,9 @@ class World:
         copy.__dict__.update(self.__dict__)
         copy.stays_of = {**self.stays_of, **stays}
         copy.stays_in = dict(self.stays_in)
-        copy.loads = {}
-        copy._taken = []
+        if any(self.stays_of[party_id] != new for party_id, new in stays.items()):
+            copy.loads = {}
+            copy._taken = []
         for party_id, new in stays.items():
             for left in {stay.unit for stay in self.stays_of[party_id]}:
                 copy.stays_in[left] = [
