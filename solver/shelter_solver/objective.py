@@ -28,6 +28,7 @@ class Judge:
         self._rarity = world.rarity[party.side]
         self._needed = needs(party)
         self._km: dict[str, int] = {}
+        self._rare: dict[str, int] = {}
 
     def ranked(self, plans: Iterable[Plan]) -> list[tuple[Score, Plan]]:
         """The plans with the values of all goals, best first."""
@@ -57,6 +58,11 @@ class Judge:
         from who asked lately (``reserve_values``); 0 where nobody computes it. What this does for
         people is measured by ``benchmarks/outcome.py``.
         """
+        if unit.id not in self._rare:
+            self._rare[unit.id] = self._beyond_need(unit)
+        return self._rare[unit.id]
+
+    def _beyond_need(self, unit: Unit) -> int:
         waste = 10 * max(0, unit.beds - self.party.beds) if unit.sharing is Sharing.PRIVATE else 0
         rare = sum(
             rarity

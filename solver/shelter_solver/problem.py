@@ -248,7 +248,7 @@ class Party:
     @property
     def beds(self) -> int:
         """Beds needed: everybody but infants."""
-        return sum(n for person, n in self.people.items() if person is not Person.INFANT)
+        return sum(self.people.values()) - self.people.get(Person.INFANT, 0)
 
     @property
     def cots(self) -> int:
