@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import shelter_solver
 from shelter_solver import render, words
 from shelter_solver.claims import false_claims
 from shelter_solver.files import (
@@ -29,6 +28,7 @@ from shelter_solver.files import (
 )
 from shelter_solver.picture import schedule_svg
 from shelter_solver.problem import Problem, ProblemError, Side, Stay
+from shelter_solver.replan import replan
 from shelter_solver.result import Answer, Room, Schedule
 from shelter_solver.room import make_room
 from shelter_solver.schema import problem_schema, result_schema
@@ -140,14 +140,8 @@ def _search(problem: Problem, options: argparse.Namespace) -> Result:
 
 
 def _replan(problem: Problem, options: argparse.Namespace) -> Schedule:
-    replan = getattr(shelter_solver, "replan", None)
-    if replan is None:
-        raise Unusable("everybody at once cannot be placed yet; name one with --party")
     with ProgressLine(sys.stderr) as line:
-        schedule: Schedule = replan(
-            problem, limit_s=options.limit, seed=options.seed, on_progress=line
-        )
-    return schedule
+        return replan(problem, limit_s=options.limit, seed=options.seed, on_progress=line)
 
 
 def _place(problem: Problem, options: argparse.Namespace) -> Answer | Room:
