@@ -13,7 +13,9 @@ Bids = tuple[list[Bid], dict[int, list[Bid]]]
 
 def alive(exchange: Exchange) -> Bids:
     """The bids that can be part of a smallest set of moves: of the asking party, and by mover."""
-    return _settled(exchange.wanted, {n: exchange.bids(n) for n in range(len(exchange.movers))})
+    return _settled(
+        exchange, exchange.wanted, {n: exchange.bids(n) for n in range(len(exchange.movers))}
+    )
 
 
 def within(exchange: Exchange, moves: int) -> Bids:
@@ -28,7 +30,7 @@ def within(exchange: Exchange, moves: int) -> Bids:
         for bid in exchange.wanted
         if bid.must.bit_count() <= moves and (moves or not bid.crowds)
     ]
-    reached, ring = 0, _together(wanted)
+    reached, ring = 0, _together(exchange, wanted)
     offered: dict[int, list[Bid]] = {}
     for far in range(1, moves + 1):
         ring &= ~reached
@@ -41,19 +43,19 @@ def within(exchange: Exchange, moves: int) -> Bids:
                 and (bid.must | bid.own).bit_count() <= moves
             ]
         reached |= ring
-        ring = _together(bid for number in bits(ring) for bid in offered[number])
-    return _settled(wanted, offered)
+        ring = _together(exchange, (bid for number in bits(ring) for bid in offered[number]))
+    return _settled(exchange, wanted, offered)
 
 
-def _together(asked: Iterable[Bid]) -> int:
+def _together(exchange: Exchange, asked: Iterable[Bid]) -> int:
     """Everybody who is in the way of one of the bids."""
     found = 0
     for bid in asked:
-        found |= _in_the_way(bid)
+        found |= _in_the_way(exchange, bid)
     return found
 
 
-def _settled(wanted: list[Bid], offered: dict[int, list[Bid]]) -> Bids:
+def _settled(exchange: Exchange, wanted: list[Bid], offered: dict[int, list[Bid]]) -> Bids:
     """Without the bids that wait for somebody who has none, and without who is in nobody's way."""
     gone = 0
     leaving = sum(1 << n for n, bids in offered.items() if bids)
@@ -67,7 +69,7 @@ def _settled(wanted: list[Bid], offered: dict[int, list[Bid]]) -> Bids:
     asked = list(wanted)
     while asked:
         bid = asked.pop()
-        for number in bits(_in_the_way(bid) & gone & ~reached):
+        for number in bits(_in_the_way(exchange, bid) & gone & ~reached):
             reached |= 1 << number
             asked.extend(offered[number])
     return wanted, {n: bids for n, bids in offered.items() if reached >> n & 1}
@@ -77,9 +79,13 @@ def _can_leave(bid: Bid, gone: int) -> bool:
     return not bid.must & ~gone and all(crowd.met_by(gone) for crowd in bid.crowds)
 
 
-def _in_the_way(bid: Bid) -> int:
+def _in_the_way(exchange: Exchange, bid: Bid) -> int:
+    """Who has to leave for the bid, or may have to when others come to the same shared unit."""
     found = bid.must
     for crowd in bid.crowds:
         for bit, _ in crowd.weights:
             found |= bit
-    return found
+    for number in bits(bid.units & exchange.shared):
+        for resident in exchange.neighbours.residents.get(exchange.fits.units[number].id, ()):
+            found |= resident.bit
+    return found & ~bid.own

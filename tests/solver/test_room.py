@@ -170,6 +170,24 @@ def test_two_units_side_by_side_are_opened_for_who_may_use_them() -> None:
     assert names(room) == [("bea", "small")]
 
 
+def test_who_leaves_for_two_that_come_together_though_for_neither_alone() -> None:
+    """Bea and Dora, two each, both go to the dormitory of four, where Cleo has a bed."""
+    two = {Person.WOMAN: 1, Person.CHILD: 1}
+    given = problem(
+        party(people={Person.WOMAN: 1, Person.CHILD: 3}, step_free=True, may_use_two_units=True),
+        unit("flat a", beds=2, step_free=True),
+        unit("flat b", beds=2, step_free=True),
+        unit("dorm", beds=4, sharing=Sharing.SHARED),
+        unit("small", beds=1),
+        moving("bea", "flat a", people=two),
+        moving("dora", "flat b", people=two),
+        moving("cleo", "dorm"),
+    )
+    room = make_room(given, "anna")
+    assert room.status is Status.OPTIMAL
+    assert sorted(names(room)) == [("bea", "dorm"), ("cleo", "small"), ("dora", "dorm")]
+
+
 # --- the edges ------------------------------------------------------------------------------------
 
 
