@@ -76,10 +76,11 @@ class Neighbourhoods:
         np.cumsum(bed_room < 1, axis=1, out=shut[:, 1:])
         low, high = np.maximum(a.first[use], 0), np.minimum(a.end[use], nights)
         blocked = shut[a.unit[use], high] > shut[a.unit[use], low]
-        if a.mixing_cost < 0 and there.size:
+        if there.size:
             for code in range(3):
-                others = there.sum(axis=0) - there[code]
-                shut[:, 1:] = np.cumsum(others > 0, axis=1)
+                # where mixing is only dear, nobody new mixes here: proofs would take far longer
+                alone = there[code] == 0 if a.mixing_cost >= 0 else True
+                shut[:, 1:] = np.cumsum((there.sum(axis=0) > there[code]) & alone, axis=1)
                 mine = (a.gender[use] == code + 1) & a.one_gender[a.unit[use]]
                 gone = np.minimum(a.gone[use], nights)
                 blocked |= mine & (shut[a.unit[use], gone] > shut[a.unit[use], low])
@@ -100,7 +101,8 @@ class Neighbourhoods:
             party=number[sub.party],
             bed_room=bed_room,
             cot_room=cot_room,
-            gender_there=there,
+            gender_there=there[:, :0],
+            mixing_cost=-1,
             budget_limit=a.budget_limit
             - (a.budget[:, fixed].sum(axis=1) if len(a.budget_limit) else 0),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,11 +22,16 @@ SMALL, SMALL_EFFORT = 8_000, 10.0
 #: columns of a party to price first (or all columns, if they are so few), and columns of a party
 #: that neighbourhoods choose from
 CHEAPEST, ALL_PRICED, NEAR = 30, 150_000, 16
+#: columns of a party that the first greedy choice is made from
+GREEDY_EACH = 600
 #: steps of ascent, columns of a party in the first relaxation, most relaxations, the share of the
 #: time that they get, and the gap between columns inside and outside at which pricing ends
 STEPS, FIRST_EACH, TURNS, PRICING_SHARE, CLOSE_ENOUGH = 500, 8, 15, 0.3, 2e-4
-#: an attempt to close the gap: most columns in all and a party, and its effort
-CLOSING, CLOSING_EACH, CLOSING_EFFORT = 80_000, 40, 40.0
+#: more parties than these are priced by ascent alone
+EXACT_PARTIES = 4_000
+#: an attempt to close the gap: most columns in all, columns of a party that are few enough to try
+#: early, and its effort
+CLOSING, FEW_EACH, CLOSING_EFFORT = 80_000, 20, 100.0
 #: effort for the columns that the relaxations used, where the parties are not too many
 SUPPORT_EFFORT, SUPPORT_PARTIES = 10.0, 1_500
 #: neighbourhoods: parties and deterministic effort, from … to
@@ -141,7 +146,9 @@ class _Search:
             self.walk(bound)
             keep = bound.slack <= self.value - bound.value + 1e-6
             count = int(keep.sum())
-            if self.done or count > min(CLOSING, CLOSING_EACH * self.a.parties):
+            few = FEW_EACH * self.a.parties
+            around = self.size == SIZES[0]  # neighbourhoods of every size have been tried
+            if self.done or count > (CLOSING if around else min(CLOSING, few)):
                 continue
             if count <= 0.7 * tried and self.close(keep, CLOSING_EFFORT):
                 break
@@ -158,6 +165,8 @@ class _Search:
         each = max(CHEAPEST, ALL_PRICED // max(1, a.parties))
         active = _cheapest(a, a.cost.astype(np.float64), each)
         sub, _ = a.with_columns(active)
+        if a.parties > EXACT_PARTIES:
+            return self.approach(pricing, active)
         best, prices = self._better(pricing, None, self._anneal(Pricing(sub)))
         active = _cheapest(a, best.slack, FIRST_EACH)
         active[self.chosen[self.chosen >= 0]] = True
@@ -179,6 +188,26 @@ class _Search:
             if inside - best.value <= CLOSE_ENOUGH * abs(inside) or sub.columns == active.sum():
                 break
         return best
+
+    def approach(self, pricing: Pricing, active: Bools) -> Bound:
+        """The same by ascent alone, where exact relaxations would take all the time."""
+        a = self.a
+        ended = time.monotonic() + self.left_s * PRICING_SHARE
+        scale = max(1.0, float(np.median(a.skip_cost)) / 20)
+        known: tuple[Bound, Prices] | None = None
+        start: Prices | None = None
+        for turn in range(TURNS):
+            sub, _ = a.with_columns(active)
+            small = Pricing(sub)
+            steps, step = (3 * STEPS, scale) if turn == 0 else (STEPS, scale / 10)
+            start = ascend(small, steps=steps, deadline=ended, start=start, scale=step)
+            known = self._better(pricing, known, start)
+            adding = self._worth_adding(pricing, small, start, active)
+            if not adding.any() or time.monotonic() > ended:
+                break
+            active |= adding
+        assert known is not None
+        return known[0]
 
     @staticmethod
     def _better(
@@ -216,7 +245,7 @@ class _Search:
     def plain_greedy(self) -> None:
         """Most urgent first, each into the cheapest place that is left."""
         a = self.a
-        sub, old = a.with_columns(_cheapest(a, a.cost.astype(np.float64), 4 * NEAR))
+        sub, old = a.with_columns(_cheapest(a, a.cost.astype(np.float64), GREEDY_EACH))
         urgent = np.argsort(-a.skip_cost, kind="stable")
         paid, skip = sub.cost.astype(np.float64), a.skip_cost.astype(np.float64)
         chosen = greedy(sub, urgent, paid, skip)
@@ -227,6 +256,8 @@ class _Search:
         a = self.a
         never = np.full(a.parties, np.inf)
         sub, old = a.with_columns(_cheapest(a, bound.slack, 4 * NEAR) | self.support)
+        if a.mixing_cost > 0:  # first as if nobody might mix
+            sub = replace(sub, mixing_cost=-1)
         whole = np.zeros(a.parties)
         np.maximum.at(whole, a.party, self.share)
         used_first = bound.slack - self.share * (1.0 + bound.slack.max(initial=0.0))
@@ -240,7 +271,7 @@ class _Search:
 
     def settle_support(self, bound: Bound) -> None:
         """CP-SAT over the columns that the relaxations used, and the nearest to them."""
-        if self.a.parties > SUPPORT_PARTIES:
+        if self.a.parties > SUPPORT_PARTIES or self.a.mixing_cost > 0:
             return
         near = self.support & (bound.slack < self.value - bound.value)
         near |= _cheapest(self.a, bound.slack, 2)
@@ -279,7 +310,7 @@ class _Search:
                     for number, group in enumerate(freed)
                 ]
                 self.turn += WORKERS
-                better = False
+                better = moved = False
                 for group, job in zip(freed, jobs, strict=True):
                     columns = job.result()
                     if columns is None:
@@ -287,11 +318,15 @@ class _Search:
                     new = chosen.copy()
                     new[group] = columns
                     whole = np.where(new >= 0, old[new], -1)
-                    if total(a, whole) >= self.value or (better and not feasible(sub, new)):
+                    worth = total(a, whole)
+                    if worth > self.value or (moved and not feasible(sub, new)):
                         continue
-                    if self.offer(whole):
+                    if worth == self.value:  # a step aside: it may open another way
+                        self.chosen, chosen = whole, new
+                        moved = True
+                    elif self.offer(whole):
                         chosen = new
-                        better = True
+                        better = moved = True
                 quiet = 0 if better else quiet + WORKERS
                 if quiet > max(8, 2 * a.parties / size):
                     break
