@@ -107,10 +107,10 @@ def _add_rows(model: Any, made: Rows, variables: Objects, columns: int) -> None:
             continue
         model.add(cp_model.LinearExpr.weighted_sum(members, weights) <= limit)
         switches = [place for place, weight in enumerate(weights) if weight < 0]
-        if (
-            len(switches) == 1
-            and made.extra_limit[made.variable[begin + switches[0]] - columns] == 1
-        ):
+        if len(switches) != 1:
+            continue
+        extra = int(made.variable[begin + switches[0]]) - columns
+        if extra >= 0 and made.extra_limit[extra] == 1:
             switch = members[switches[0]]
             for place, member in enumerate(members):
                 if place != switches[0]:
