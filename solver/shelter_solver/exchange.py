@@ -171,7 +171,9 @@ class Exchange:
         left = self.fits.mask(
             stay.unit for other in bits(gone) for stay in self.movers[other].present
         )
-        return left | ~self.around.taken.units(mover, first, end)
+        # one who has been nowhere else never gets the own unit again: so one answer does for all
+        own = mover if len(mover.present) > 1 else None
+        return left | ~self.around.taken.units(own, first, end)
 
     def _bids_of(self, mover: Party, own: int, among: int = -1) -> Iterator[Bid]:
         past = history(mover, 0)

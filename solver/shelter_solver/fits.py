@@ -110,7 +110,7 @@ class Fits:
         for unit, bit in self._each:
             sites[unit.site] = (unit, sites.get(unit.site, (unit, 0))[1] | bit)
         #: of each site one unit, and all its units
-        self._sites = list(sites.values())
+        self.sites = list(sites.values())
         self._kinds: dict[Callable[[Unit, World], Hashable], list[int]] = {}
         self._needs: dict[tuple[str, Hashable], int] = {}
         #: the party itself is kept, so that no other can get its address
@@ -229,7 +229,7 @@ class Fits:
         look = (NEEDS.get(code) or CALENDAR.get(code) or (_all, _name))[1]
         if look not in self._kinds:
             kinds: dict[Hashable, int] = {}
-            for unit, group in self._sites if code in OF_SITES else self._each:
+            for unit, group in self.sites if code in OF_SITES else self._each:
                 key = look(unit, world)
                 kinds[key] = kinds.get(key, 0) | group
             self._kinds[look] = list(kinds.values())

@@ -23,7 +23,7 @@ def every_block(world: World, party: Party) -> Blocks:
     around = world.moved({party.id: history(party, asked[0][0])})
     mine = fits.mask(unit.id for unit in world.units_of(party.side))
     shared = mine & ~fits.private
-    kept_apart = mine if world.apart(party.id) else 0
+    sites = fits.sites if world.apart(party.id) else []
     blocks: Blocks = {fits.units[number].id: [] for number in bits(mine)}
     for first, end in asked if mine else ():
         masks = [0] * len(fits.units)
@@ -37,8 +37,13 @@ def every_block(world: World, party: Party) -> Blocks:
         occupied, cleaning = world.taken.by_others(party, first, end)
         block("occupied", occupied)
         block("cleaning", cleaning)
-        for code, rule in others:  # of private units, where nobody is kept apart, all is said
-            for number in bits(kept_apart if code == "separation" else shared):
+        for code, rule in others:  # of private units all is said but who is kept apart
+            if code == "separation":
+                for unit, there in sites:
+                    if rule(Ask(party, unit, first, end), around):
+                        block(code, there)
+                continue
+            for number in bits(shared):
                 if rule(Ask(party, fits.units[number], first, end), around):
                     masks[number] |= 1 << order[code]
         for number in bits(mine):

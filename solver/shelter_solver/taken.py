@@ -24,15 +24,19 @@ class Taken:
                 bit, gap = 1 << number[unit_id], unit.cleaning_nights
                 for party, stay in there:
                     self.stays.append((party.id, bit, stay.first_night, stay.end_night, gap))
-        self._known: dict[tuple[str, int, int], tuple[int, int]] = {}
+        self._known: dict[tuple[str | None, int, int], tuple[int, int]] = {}
 
-    def by_others(self, party: Party, first: int, end: int) -> tuple[int, int]:
-        """Units that somebody else is in, and units that must be cleaned, in these nights."""
-        key = (party.id, first, end)
+    def by_others(self, party: Party | None, first: int, end: int) -> tuple[int, int]:
+        """Units that somebody else is in, and units that must be cleaned, in these nights.
+
+        Of None everybody is somebody else.
+        """
+        own = None if party is None else party.id
+        key = (own, first, end)
         if key not in self._known:
             occupied = cleaning = 0
             for who, bit, begin, until, gap in self.stays:
-                if begin < end + gap and first < until + gap and who != party.id:
+                if begin < end + gap and first < until + gap and who != own:
                     if gap:
                         cleaning |= bit
                     if begin < end and first < until:
@@ -43,7 +47,7 @@ class Taken:
             )
         return self._known[key]
 
-    def units(self, party: Party, first: int, end: int) -> int:
+    def units(self, party: Party | None, first: int, end: int) -> int:
         """The units that the party cannot have in these nights."""
         occupied, cleaning = self.by_others(party, first, end)
         return occupied | cleaning
