@@ -196,15 +196,23 @@ class _Search:
         scale = max(1.0, float(np.median(a.skip_cost)) / 20)
         known: tuple[Bound, Prices] | None = None
         start: Prices | None = None
+        settled = False  # nothing to add: one long ascent from zero over these columns
         for turn in range(TURNS):
             sub, _ = a.with_columns(active)
             small = Pricing(sub)
-            steps, step = (3 * STEPS, scale) if turn == 0 else (STEPS, scale / 10)
-            start = ascend(small, steps=steps, deadline=ended, start=start, scale=step)
+            long = turn == 0 or settled
+            start = ascend(
+                small,
+                steps=(3 if long else 1) * STEPS,
+                deadline=ended,
+                start=None if long else start,
+                scale=scale if long else scale / 10,
+            )
             known = self._better(pricing, known, start)
             adding = self._worth_adding(pricing, small, start, active)
-            if not adding.any() or time.monotonic() > ended:
+            if settled or time.monotonic() > ended:
                 break
+            settled = not adding.any()
             active |= adding
         assert known is not None
         return known[0]
