@@ -22,10 +22,10 @@ from typing import Any
 
 from benchmarks.full_house import cases
 from shelter_solver.asking import Asking
-from shelter_solver.chains import DEPTH, Verdict
-from shelter_solver.exchange import Exchange
+from shelter_solver.moving.chains import DEPTH, Verdict
+from shelter_solver.moving.exchange import Exchange
+from shelter_solver.moving.referee import decide
 from shelter_solver.problem import Problem
-from shelter_solver.referee import decide
 from shelter_solver.result import Answer, Room, Status
 from shelter_solver.room import make_room, room_for
 from shelter_solver.solve import answer, warm_up

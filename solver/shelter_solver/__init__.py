@@ -5,15 +5,6 @@ by agreed moves, ``replan`` a whole network, ``what_if`` its places were others.
 re-checks any placement in other code.
 """
 
-from shelter_solver.files import (
-    ResultFile,
-    answer_to_json,
-    problem_from_json,
-    problem_to_json,
-    result_from_json,
-    result_to_json,
-)
-from shelter_solver.picture import schedule_svg
 from shelter_solver.problem import (
     Agreement,
     Nights,
@@ -32,7 +23,6 @@ from shelter_solver.problem import (
     Zoning,
     distance_m,
 )
-from shelter_solver.render import full, safe
 from shelter_solver.replan import Comparison, replan, what_if
 from shelter_solver.result import (
     Answer,
@@ -49,8 +39,18 @@ from shelter_solver.result import (
     Violation,
 )
 from shelter_solver.room import make_room
-from shelter_solver.schema import problem_schema, result_schema
 from shelter_solver.solve import place, warm_up
+from shelter_solver.tools.files import (
+    ResultFile,
+    answer_to_json,
+    problem_from_json,
+    problem_to_json,
+    result_from_json,
+    result_to_json,
+)
+from shelter_solver.tools.picture import schedule_svg
+from shelter_solver.tools.render import full, safe
+from shelter_solver.tools.schema import problem_schema, result_schema
 from shelter_solver.verify import verify, zoning_conflicts
 
 __all__ = [

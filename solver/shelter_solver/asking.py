@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from shelter_solver.chains import Found, Verdict, best_chain
-from shelter_solver.exchange import Exchange
+from shelter_solver.moving.chains import Found, Verdict, best_chain
+from shelter_solver.moving.exchange import Exchange
 from shelter_solver.offers import Limits, Offers, asking_party, offers
 from shelter_solver.problem import Problem
 from shelter_solver.verify import verify

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shelter_solver.assign.ranked import Goals, rank
-from shelter_solver.columns import NAMES, Columns, asks, columns, is_move
+from shelter_solver.batch.columns import NAMES, Columns, asks, columns, is_move
 from shelter_solver.problem import Party, Problem, Side, Site, Stay, Unit
 from shelter_solver.result import Level, Progress, Schedule, Status
 from shelter_solver.verify import verify

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from shelter_solver.asking import Asking
-from shelter_solver.chains import DEPTH, Found, Verdict
-from shelter_solver.exchange import Bid, Exchange
+from shelter_solver.moving.chains import DEPTH, Found, Verdict
+from shelter_solver.moving.exchange import Bid, Exchange
+from shelter_solver.moving.referee import decide
 from shelter_solver.objective import GOALS, Judge
 from shelter_solver.problem import Problem
 from shelter_solver.reasons import reasons
-from shelter_solver.referee import decide
 from shelter_solver.result import HouseholdMove, Option, Room, Status
 from shelter_solver.world import World
 

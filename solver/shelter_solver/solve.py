@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shelter_solver.asking import Asking
 from shelter_solver.explain import refusal
+from shelter_solver.moving.referee import load
 from shelter_solver.problem import Problem
-from shelter_solver.referee import load
 from shelter_solver.result import Answer, Reason, Refusal, Status
 
 

@@ -28,7 +28,7 @@ from shelter.services import audit, demo
 from shelter.services.access import create_user
 from shelter.services.context import Shelter
 from shelter.services.networks import load_network
-from shelter_solver.commands import add_commands
+from shelter_solver.tools.commands import add_commands
 
 DEMO_PASSWORD = "une-nuit-au-calme"  # noqa: S105  (shown on the sign-in page of a demo)
 

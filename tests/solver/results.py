@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from shelter_solver import Option, Reason, Status, Stay, place
-from shelter_solver.files import Result
 from shelter_solver.problem import Agreement
 from shelter_solver.result import HouseholdMove, Level, Room, Schedule
+from shelter_solver.tools.files import Result
 from solver.network import random_problem
 
 

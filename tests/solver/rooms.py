@@ -18,8 +18,8 @@ from shelter_solver import (
     Stay,
     verify,
 )
-from shelter_solver.chains import Found
-from shelter_solver.exchange import Exchange
+from shelter_solver.moving.chains import Found
+from shelter_solver.moving.exchange import Exchange
 from shelter_solver.objective import Judge
 from shelter_solver.result import Room
 from shelter_solver.world import World

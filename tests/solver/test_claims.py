@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shelter_solver import Agreement, Option, Problem, Status, Stay
-from shelter_solver.claims import false_claims
 from shelter_solver.result import HouseholdMove, Room, Schedule
+from shelter_solver.tools.claims import false_claims
 from solver.network import housed, party, problem, unit
 
 

@@ -24,9 +24,9 @@ from shelter_solver import (
 )
 from shelter_solver.assign.assignment import Assignment
 from shelter_solver.assign.search import feasible
-from shelter_solver.columns import NAMES, Columns, columns, is_move
+from shelter_solver.batch.columns import NAMES, Columns, columns, is_move
+from shelter_solver.batch.grids import Grids
 from shelter_solver.constraints import Ask, first_block
-from shelter_solver.grids import Grids
 from shelter_solver.objective import GOALS, Judge
 from shelter_solver.world import World, history
 from solver.network import apart, housed, party, problem, random_batch, random_problem, site, unit

@@ -16,19 +16,11 @@ from xml.etree import ElementTree
 import pytest
 
 from shelter.cli import main
-from shelter_solver import (
-    Agreement,
-    Person,
-    Problem,
-    Side,
-    Stay,
-    commands,
-    place,
-    problem_to_json,
-)
-from shelter_solver.files import ResultFile, result_from_json, result_to_json
+from shelter_solver import Agreement, Person, Problem, Side, Stay, place, problem_to_json
 from shelter_solver.result import HouseholdMove, Progress, Room, Schedule, Status
-from shelter_solver.terminal import ProgressLine, told
+from shelter_solver.tools import commands
+from shelter_solver.tools.files import ResultFile, result_from_json, result_to_json
+from shelter_solver.tools.terminal import ProgressLine, told
 from solver.network import housed, party, problem, site, unit
 from solver.two_worlds import two_worlds
 

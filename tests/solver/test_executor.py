@@ -13,7 +13,7 @@ import pytest
 
 from shelter_solver import Problem, Status, replan
 from shelter_solver.assign.parts import split
-from shelter_solver.columns import columns
+from shelter_solver.batch.columns import columns
 from solver.network import START, random_batch
 
 

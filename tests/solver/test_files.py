@@ -18,7 +18,7 @@ from shelter_solver import (
     problem_from_json,
     problem_to_json,
 )
-from shelter_solver.files import ResultFile, result_from_json, result_to_json
+from shelter_solver.tools.files import ResultFile, result_from_json, result_to_json
 from solver.network import party, problem, random_problem, unit
 from solver.results import random_result
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelter_solver import Nights, Problem, ProblemError, Sharing, Side, Stay, picture, place
-from shelter_solver.picture import MOST_NIGHTS, schedule_svg
+from shelter_solver import Nights, Problem, ProblemError, Sharing, Side, Stay, place
+from shelter_solver.tools import picture
+from shelter_solver.tools.picture import MOST_NIGHTS, schedule_svg
 from solver.network import housed, party, problem, random_problem, site, unit, with_party
 from solver.two_worlds import MARK, marked, two_worlds
 

@@ -24,13 +24,13 @@ from shelter_solver import (
     Violation,
     place,
     verify,
-    words,
 )
 from shelter_solver.constraints import RULES
 from shelter_solver.explain import CHANGES
 from shelter_solver.objective import GOALS
-from shelter_solver.render import full, own_side, room, safe, schedule
 from shelter_solver.result import HouseholdMove, Level, Room, Schedule
+from shelter_solver.tools import words
+from shelter_solver.tools.render import full, own_side, room, safe, schedule
 from solver.network import (
     apart,
     housed,

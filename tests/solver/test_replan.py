@@ -31,10 +31,10 @@ from shelter_solver import (
     verify,
     what_if,
 )
-from shelter_solver.claims import false_claims
-from shelter_solver.columns import NAMES, is_move
+from shelter_solver.batch.columns import NAMES, is_move
 from shelter_solver.replan import with_places
 from shelter_solver.result import Level, Progress, Schedule, Status
+from shelter_solver.tools.claims import false_claims
 from solver.network import (
     apart,
     housed,

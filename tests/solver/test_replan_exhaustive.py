@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shelter_solver import Agreement, Party, Problem, Sharing, Status, Stay, replan, verify
-from shelter_solver import columns as columns_module
+from shelter_solver.batch import columns as columns_module
 from shelter_solver.candidates import plans
 from shelter_solver.objective import GOALS, Judge
 from shelter_solver.world import World, history

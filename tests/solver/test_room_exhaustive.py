@@ -6,15 +6,11 @@ import time
 
 import pytest
 
-from shelter_solver import (
-    Status,
-    place,
-    referee,
-    verify,
-)
-from shelter_solver.chains import DEPTH, Verdict, best_chain
-from shelter_solver.exchange import Exchange
-from shelter_solver.referee import decide
+from shelter_solver import Status, place, verify
+from shelter_solver.moving import referee
+from shelter_solver.moving.chains import DEPTH, Verdict, best_chain
+from shelter_solver.moving.exchange import Exchange
+from shelter_solver.moving.referee import decide
 from shelter_solver.room import make_room
 from shelter_solver.world import World
 from solver.rooms import (

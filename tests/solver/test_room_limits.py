@@ -18,7 +18,7 @@ from shelter_solver import (
 )
 from shelter_solver import asking as asking_module
 from shelter_solver.asking import Asking
-from shelter_solver.exchange import Exchange
+from shelter_solver.moving.exchange import Exchange
 from shelter_solver.result import Room
 from shelter_solver.room import make_room, room_for
 from shelter_solver.solve import answer

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from shelter_solver import ProblemError, place, problem_from_json, problem_to_json
 from shelter_solver import problem as problem_module
 from shelter_solver import result as result_module
-from shelter_solver.files import result_from_json, result_to_json
-from shelter_solver.plain import hints
-from shelter_solver.schema import FIELDS, problem_schema, result_schema
+from shelter_solver.tools.files import result_from_json, result_to_json
+from shelter_solver.tools.plain import hints
+from shelter_solver.tools.schema import FIELDS, problem_schema, result_schema
 from solver.network import random_problem
 from solver.results import random_result
 

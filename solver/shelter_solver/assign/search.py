@@ -11,24 +11,20 @@ import numpy as np
 
 from shelter_solver.assign.assignment import Assignment, Bools, Ints
 from shelter_solver.assign.cpsat import Solved, solve
-from shelter_solver.assign.linear import relax
+from shelter_solver.assign.generation import cheapest, generate
 from shelter_solver.assign.mixing import mixing
 from shelter_solver.assign.neighbourhoods import Neighbourhoods
 from shelter_solver.assign.occupancy import Occupancy, greedy
-from shelter_solver.assign.prices import Bound, Floats, Prices, Pricing, ascend
+from shelter_solver.assign.prices import Bound, Floats, Pricing
 
 #: up to so many columns CP-SAT gets all of them first, with so much deterministic effort
 SMALL, SMALL_EFFORT = 8_000, 10.0
-#: columns of a party to price first (or all columns, if they are so few), and columns of a party
-#: that neighbourhoods choose from
-CHEAPEST, ALL_PRICED, NEAR = 30, 150_000, 16
+#: columns of a party that neighbourhoods choose from
+NEAR = 16
 #: columns of a party that the first greedy choice is made from
 GREEDY_EACH = 600
-#: steps of ascent, columns of a party in the first relaxation, most relaxations, the share of the
-#: time that they get, and the gap between columns inside and outside at which pricing ends
-STEPS, FIRST_EACH, TURNS, PRICING_SHARE, CLOSE_ENOUGH = 500, 8, 15, 0.3, 2e-4
-#: more parties than these are priced by ascent alone
-EXACT_PARTIES = 4_000
+#: the share of the time that pricing gets at most
+PRICING_SHARE = 0.3
 #: an attempt to close the gap: most columns in all, columns of a party that are few enough to try
 #: early, and its effort
 CLOSING, FEW_EACH, CLOSING_EFFORT = 80_000, 20, 100.0
@@ -137,7 +133,10 @@ class _Search:
         if self.done:
             return self.found()
         pricing = Pricing(self.a)
-        bound = self.price(pricing)
+        priced = generate(
+            pricing, self.chosen, deadline=time.monotonic() + self.left_s * PRICING_SHARE
+        )
+        bound, self.support, self.share = priced.bound, priced.support, priced.share
         self.raise_bound(bound.value)
         self.priced_greedy(bound)
         self.settle_support(bound)
@@ -159,101 +158,10 @@ class _Search:
         """Costs are whole, so is the bound; a millionth is left to rounding."""
         self.bound = max(self.bound, int(np.ceil(value - 1e-6 * max(1.0, abs(value) * 1e-3))))
 
-    def price(self, pricing: Pricing) -> Bound:
-        """Prices over a growing set of columns, until none outside is worth adding."""
-        a = self.a
-        each = max(CHEAPEST, ALL_PRICED // max(1, a.parties))
-        active = _cheapest(a, a.cost.astype(np.float64), each)
-        sub, _ = a.with_columns(active)
-        if a.parties > EXACT_PARTIES:
-            return self.approach(pricing, active)
-        best, prices = self._better(pricing, None, self._anneal(Pricing(sub)))
-        active = _cheapest(a, best.slack, FIRST_EACH)
-        active[self.chosen[self.chosen >= 0]] = True
-        limit_s = self.left_s * PRICING_SHARE
-        ended = time.monotonic() + limit_s
-        for _ in range(TURNS):
-            sub, old = a.with_columns(active)
-            small = Pricing(sub)
-            exact = relax(sub, small, limit_s=ended - time.monotonic())
-            if exact is None:
-                break
-            inside = small.bound(exact[0]).value
-            self.support[old[exact[1] > 1e-6]] = True
-            self.share = np.zeros(a.columns)
-            self.share[old] = exact[1]
-            for tried in (exact[0], prices.mixed(exact[0])):
-                best, prices = self._better(pricing, (best, prices), tried)
-                active |= self._worth_adding(pricing, small, tried, active)
-            if inside - best.value <= CLOSE_ENOUGH * abs(inside) or sub.columns == active.sum():
-                break
-        return best
-
-    def approach(self, pricing: Pricing, active: Bools) -> Bound:
-        """The same by ascent alone, where exact relaxations would take all the time."""
-        a = self.a
-        ended = time.monotonic() + self.left_s * PRICING_SHARE
-        scale = max(1.0, float(np.median(a.skip_cost)) / 20)
-        known: tuple[Bound, Prices] | None = None
-        start: Prices | None = None
-        settled = False  # nothing to add: one long ascent from zero over these columns
-        for turn in range(TURNS):
-            sub, _ = a.with_columns(active)
-            small = Pricing(sub)
-            long = turn == 0 or settled
-            start = ascend(
-                small,
-                steps=(3 if long else 1) * STEPS,
-                deadline=ended,
-                start=None if long else start,
-                scale=scale if long else scale / 10,
-            )
-            known = self._better(pricing, known, start)
-            adding = self._worth_adding(pricing, small, start, active)
-            if settled or time.monotonic() > ended:
-                break
-            settled = not adding.any()
-            active |= adding
-        assert known is not None
-        return known[0]
-
-    @staticmethod
-    def _better(
-        pricing: Pricing, known: tuple[Bound, Prices] | None, tried: Prices
-    ) -> tuple[Bound, Prices]:
-        bound = pricing.bound(tried)
-        return known if known and known[0].value >= bound.value else (bound, tried)
-
-    def _anneal(self, small: Pricing) -> Prices:
-        """Ascent with the first step that suits the instance best."""
-        a = self.a
-        scales = {max(1.0, float(np.median(a.skip_cost)) / part) for part in (2, 10, 50)}
-        scales.add(max(1.0, float(np.median(a.cost))))
-        tries = [
-            ascend(small, steps=STEPS // 5, deadline=self.deadline, scale=scale)
-            for scale in sorted(scales)
-        ]
-        values = [small.bound(prices).value for prices in tries]
-        scale = sorted(scales)[int(np.argmax(values))]
-        long = ascend(small, steps=2 * STEPS, deadline=self.deadline, scale=scale)
-        return max([*tries, long], key=lambda prices: small.bound(prices).value)
-
-    @staticmethod
-    def _worth_adding(pricing: Pricing, small: Pricing, prices: Prices, active: Bools) -> Bools:
-        """(m,) up to eight columns of a party that are cheaper than all it has."""
-        a = pricing.a
-        paid = pricing.charge(prices)
-        gain = small.cheapest(small.charge(prices))[a.party] - paid
-        better = np.flatnonzero((gain > 1e-6) & ~active)
-        order = better[np.lexsort((-gain[better], a.party[better]))]
-        adding = np.zeros(a.columns, dtype=np.bool_)
-        adding[order[_rank(a.party[order]) < 8]] = True
-        return adding
-
     def plain_greedy(self) -> None:
         """Most urgent first, each into the cheapest place that is left."""
         a = self.a
-        sub, old = a.with_columns(_cheapest(a, a.cost.astype(np.float64), GREEDY_EACH))
+        sub, old = a.with_columns(cheapest(a, a.cost.astype(np.float64), GREEDY_EACH))
         urgent = np.argsort(-a.skip_cost, kind="stable")
         paid, skip = sub.cost.astype(np.float64), a.skip_cost.astype(np.float64)
         chosen = greedy(sub, urgent, paid, skip)
@@ -263,7 +171,7 @@ class _Search:
         """Greedy once more, dear nights avoided, in several orders."""
         a = self.a
         never = np.full(a.parties, np.inf)
-        sub, old = a.with_columns(_cheapest(a, bound.slack, 4 * NEAR) | self.support)
+        sub, old = a.with_columns(cheapest(a, bound.slack, 4 * NEAR) | self.support)
         if a.mixing_cost > 0:  # first as if nobody might mix
             sub = replace(sub, mixing_cost=-1)
         whole = np.zeros(a.parties)
@@ -282,14 +190,14 @@ class _Search:
         if self.a.parties > SUPPORT_PARTIES or self.a.mixing_cost > 0:
             return
         near = self.support & (bound.slack < self.value - bound.value)
-        near |= _cheapest(self.a, bound.slack, 2)
+        near |= cheapest(self.a, bound.slack, 2)
         if near.any():
             self.try_columns(near, SUPPORT_EFFORT)
 
     def walk(self, bound: Bound) -> None:
         """Neighbourhoods of one size, until many find nothing; the next walk takes larger ones."""
         a = self.a
-        keep = _cheapest(a, bound.slack, NEAR) | self.support
+        keep = cheapest(a, bound.slack, NEAR) | self.support
         keep[self.chosen[self.chosen >= 0]] = True
         sub, old = a.with_columns(keep)
         number = np.full(a.columns, -1, dtype=np.int64)
@@ -371,28 +279,6 @@ def _free_for_all(a: Assignment) -> int:
     """The cost when everybody takes what is cheapest and nobody is in the way."""
     pricing = Pricing(a)
     return int(pricing.cheapest(a.cost.astype(np.float64)).sum())
-
-
-def _rank(party: Ints) -> Ints:
-    """(k,) place of each item among those of its party; items of a party stand together."""
-    starts = (
-        np.flatnonzero(np.concatenate(([True], party[1:] != party[:-1]))) if len(party) else party
-    )
-    sizes = np.diff(np.concatenate((starts, [len(party)])))
-    return np.asarray(np.arange(len(party)) - np.repeat(starts, sizes))
-
-
-def _cheapest(a: Assignment, paid: Floats, each: int) -> Bools:
-    """(m,) whether a column is among the ``each`` cheapest of its party."""
-    keep = np.zeros(a.columns, dtype=np.bool_)
-    ends = np.searchsorted(a.party, np.arange(a.parties + 1)).tolist()
-    for party in range(a.parties):  # a partition of each is quicker than one sort of all
-        begin, end = ends[party], ends[party + 1]
-        if end - begin <= each:
-            keep[begin:end] = True
-        else:
-            keep[begin + np.argpartition(paid[begin:end], each)[:each]] = True
-    return keep
 
 
 def _seed(pay: Floats, chosen: Ints, rng: np.random.Generator) -> int:

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from shelter_solver.assign.assignment import Assignment, Bools, Ints
+from shelter_solver.batch.conflicts import Stays, conflicts
+from shelter_solver.batch.grids import Grids, gender_code
+from shelter_solver.batch.worth import Worth
 from shelter_solver.candidates import Plan, plans, ranges
-from shelter_solver.conflicts import Stays, conflicts
 from shelter_solver.constraints import RELATIONAL, RULES, Ask
-from shelter_solver.grids import Grids, gender_code
 from shelter_solver.objective import GOALS
 from shelter_solver.problem import Agreement, Party, Problem, Side, Stay
 from shelter_solver.verify import verify
 from shelter_solver.world import World, history
-from shelter_solver.worth import Worth
 
 
 @dataclass(frozen=True)

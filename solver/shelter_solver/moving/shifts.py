@@ -9,7 +9,7 @@ from shelter_solver import constraints
 from shelter_solver.candidates import Plan
 from shelter_solver.constraints import RELATIONAL, Ask
 from shelter_solver.fits import Fits, bits
-from shelter_solver.neighbours import Neighbours
+from shelter_solver.moving.neighbours import Neighbours
 from shelter_solver.problem import Party, Stay
 from shelter_solver.world import World
 

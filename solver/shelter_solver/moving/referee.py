@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shelter_solver.chains import Found, Verdict
-from shelter_solver.exchange import Exchange, OutOfTimeError
-from shelter_solver.reach import Bids, alive, within
+from shelter_solver.moving.chains import Found, Verdict
+from shelter_solver.moving.exchange import Exchange, OutOfTimeError
+from shelter_solver.moving.reach import Bids, alive, within
+from shelter_solver.moving.room_model import RoomModel
 from shelter_solver.result import Status
-from shelter_solver.room_model import RoomModel
 
 #: steps that cost more than they save on models of this size: with them a solve takes twice as long
 TUNED = {

@@ -17,10 +17,10 @@ from shelter_solver import constraints
 from shelter_solver.candidates import Plan, ranges
 from shelter_solver.constraints import Ask, first_block
 from shelter_solver.fits import bits
-from shelter_solver.neighbours import Arrival, Crowd, Demand, Neighbours
+from shelter_solver.moving.neighbours import Arrival, Crowd, Demand, Neighbours
+from shelter_solver.moving.shifts import shifts
 from shelter_solver.objective import Judge, Score
 from shelter_solver.problem import Agreement, Party, Stay, Unit
-from shelter_solver.shifts import shifts
 from shelter_solver.world import World, history
 
 #: the rules that look at the second unit of two

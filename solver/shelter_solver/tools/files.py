@@ -14,9 +14,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, cast
 
-from shelter_solver.plain import object_of, read, read_object, to_plain
 from shelter_solver.problem import Problem, ProblemError
 from shelter_solver.result import Answer, Room, Schedule
+from shelter_solver.tools.plain import object_of, read, read_object, to_plain
 
 VERSION = 1
 

@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from shelter_solver.problem import Nights, Party, Problem, ProblemError, Side, Stay, Unit
-from shelter_solver.render import own_side
-from shelter_solver.svg import LETTER, PATTERNS, STYLE, box, clean, cut, label
-from shelter_solver.words import counted, night
+from shelter_solver.tools.render import own_side
+from shelter_solver.tools.svg import LETTER, PATTERNS, STYLE, box, clean, cut, label
+from shelter_solver.tools.words import counted, night
 from shelter_solver.world import history
 
 #: nights beyond this are not drawn, and the picture says so

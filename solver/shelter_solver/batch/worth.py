@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from shelter_solver.assign.assignment import Bools, Ints
+from shelter_solver.batch.grids import Grids
 from shelter_solver.candidates import Plan
-from shelter_solver.grids import Grids
 from shelter_solver.objective import FEATURES, GOALS, Judge, needs
 from shelter_solver.problem import Party, Side
 from shelter_solver.world import World

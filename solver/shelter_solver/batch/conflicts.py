@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shelter_solver.assign.assignment import Ints
-from shelter_solver.grids import Grids
+from shelter_solver.batch.grids import Grids
 from shelter_solver.problem import Party, Stay
 
 

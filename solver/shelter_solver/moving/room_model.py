@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from shelter_solver.constraints import genders
-from shelter_solver.exchange import Bid, Exchange
 from shelter_solver.fits import bits
+from shelter_solver.moving.exchange import Bid, Exchange
 from shelter_solver.problem import Party, Sharing, Stay
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TextIO
 
 from shelter_solver.result import Progress
-from shelter_solver.words import printable
+from shelter_solver.tools.words import printable
 
 _CLEAR = "\r\x1b[K"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from shelter_solver.candidates import Plan
-from shelter_solver.exchange import Bid, Exchange, OutOfTimeError
 from shelter_solver.fits import bits
-from shelter_solver.neighbours import Crowd
+from shelter_solver.moving.exchange import Bid, Exchange, OutOfTimeError
+from shelter_solver.moving.neighbours import Crowd
 from shelter_solver.result import Status
 
 #: how many moves are searched completely

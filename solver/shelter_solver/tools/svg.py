@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from shelter_solver.words import printable
+from shelter_solver.tools.words import printable
 
 #: pixels of an average letter of the 11 px font
 LETTER = 6.4

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from shelter_solver.problem import Agreement, Party, Problem, Stay
 from shelter_solver.result import Room, Schedule
-from shelter_solver.words import printable
+from shelter_solver.tools.words import printable
 from shelter_solver.world import history
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shelter_solver.exchange import Bid, Exchange
 from shelter_solver.fits import bits
+from shelter_solver.moving.exchange import Bid, Exchange
 
 #: bids of the asking party, and by mover
 Bids = tuple[list[Bid], dict[int, list[Bid]]]

@@ -15,9 +15,9 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
-from shelter_solver.files import KINDS, LONGEST_HORIZON, VERSION
-from shelter_solver.plain import LARGEST, hints, is_required, to_plain
 from shelter_solver.problem import Problem
+from shelter_solver.tools.files import KINDS, LONGEST_HORIZON, VERSION
+from shelter_solver.tools.plain import LARGEST, hints, is_required, to_plain
 
 Schema = dict[str, Any]
 

@@ -17,23 +17,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from shelter_solver import render, words
-from shelter_solver.claims import false_claims
-from shelter_solver.files import (
+from shelter_solver.problem import Problem, ProblemError, Side, Stay
+from shelter_solver.replan import replan
+from shelter_solver.result import Answer, Room, Schedule
+from shelter_solver.room import make_room
+from shelter_solver.solve import place
+from shelter_solver.tools import render, words
+from shelter_solver.tools.claims import false_claims
+from shelter_solver.tools.files import (
     Result,
     ResultFile,
     problem_from_json,
     result_from_json,
     result_to_json,
 )
-from shelter_solver.picture import schedule_svg
-from shelter_solver.problem import Problem, ProblemError, Side, Stay
-from shelter_solver.replan import replan
-from shelter_solver.result import Answer, Room, Schedule
-from shelter_solver.room import make_room
-from shelter_solver.schema import problem_schema, result_schema
-from shelter_solver.solve import place
-from shelter_solver.terminal import ProgressLine
+from shelter_solver.tools.picture import schedule_svg
+from shelter_solver.tools.schema import problem_schema, result_schema
+from shelter_solver.tools.terminal import ProgressLine
 from shelter_solver.verify import verify
 
 Placements = Mapping[str, tuple[Stay, ...]]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shelter_solver import words
-from shelter_solver.blockers import blockers
 from shelter_solver.objective import GOALS
 from shelter_solver.problem import Party, Problem, ProblemError, Side
 from shelter_solver.result import Answer, Change, Option, Refusal, Room, Schedule
+from shelter_solver.tools import words
+from shelter_solver.tools.blockers import blockers
 from shelter_solver.verify import verify
 
 

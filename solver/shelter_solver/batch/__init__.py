@@ -1,0 +1,1 @@
+"""A problem as arrays: what ``replan`` hands to the engine in ``assign``."""

@@ -1,0 +1,1 @@
+"""For researchers: files and their schema, words, pictures, and the commands of ``shelter``."""
