@@ -49,7 +49,9 @@ def replan(
     Returns
     -------
     Schedule
-        Verified. ``levels`` has each goal's value and bound, in their order.
+        Verified: with the wall, perpetrators' places against what their side may know. Should one
+        break the separation of a victim who cannot be moved, ``verify`` on the whole problem says
+        so, to the victim side. ``levels`` has each goal's value and bound, in their order.
     """
     started = time.monotonic()
     sides = _sides(problem) if wall else [None]
