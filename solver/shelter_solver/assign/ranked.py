@@ -19,8 +19,8 @@ from shelter_solver.assign.assignment import Assignment, Bools, Ints
 from shelter_solver.assign.parts import Part, split
 from shelter_solver.assign.search import search
 
-#: product of the ranges of goals that are settled in one run: at 2^40 the same 60 requests that took
-#: half a second were not proven in ten, for such costs blunt the relaxation
+#: product of the ranges of goals that are settled in one run: at 2^40 the same 60 requests that
+#: took half a second were not proven in ten, for such costs blunt the relaxation
 MERGED = 2**26
 
 
