@@ -16,6 +16,9 @@ from shelter_solver.result import Level, Progress, Schedule, Status
 from shelter_solver.verify import verify
 from shelter_solver.world import history
 
+#: those who may not know of the others come first
+_SIDES: tuple[Side | None, ...] = (Side.PERPETRATORS, Side.VICTIMS)
+
 
 def replan(
     problem: Problem,
@@ -54,16 +57,18 @@ def replan(
         so, to the victim side. ``levels`` has each goal's value and bound, in their order.
     """
     started = time.monotonic()
-    sides = _sides(problem) if wall else [None]
     placements: dict[str, tuple[Stay, ...]] = {}
     values = np.zeros(len(NAMES), dtype=np.int64)
     bounds = values.copy()
     status = Status.OPTIMAL
     now = problem
-    for place, side in enumerate(sides):
+    for side in _SIDES if wall else (None,):
         seen = now if side is None else now.seen_by(side)
         made = columns(seen, side)
-        left = max(0.0, limit_s - (time.monotonic() - started)) / (len(sides) - place)
+        if side is Side.PERPETRATORS:
+            left = limit_s / 2  # also where nobody follows: their time tells nothing of victims
+        else:
+            left = max(0.0, limit_s - (time.monotonic() - started))
         report = _Reporter(made, on_progress, started, limit_s)
         done = rank(
             made.assignment,
@@ -175,15 +180,6 @@ def _without_units(party: Party, gone: frozenset[str]) -> Party:
     if party.first_night < 0 < end:
         return replace(party, present=present, first_night=0, nights=end, latest_first_night=None)
     return replace(party, present=present)
-
-
-def _sides(problem: Problem) -> list[Side | None]:
-    """Those who may not know of the others come first."""
-    return [
-        side
-        for side in (Side.PERPETRATORS, Side.VICTIMS)
-        if any(party.side is side for party in problem.parties)
-    ]
 
 
 def _verified(

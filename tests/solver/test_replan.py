@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,6 +32,7 @@ from shelter_solver import (
     verify,
     what_if,
 )
+from shelter_solver.assign.ranked import rank
 from shelter_solver.batch.columns import NAMES, is_move
 from shelter_solver.replan import with_places
 from shelter_solver.result import Level, Progress, Schedule, Status
@@ -83,6 +85,23 @@ def test_what_perpetrators_get_does_not_depend_on_victims() -> None:
         told += joint[0] != joint[1]
     assert placed > 10
     assert told > 0, "the control: a joint optimum tells where victims are"
+
+
+def test_perpetrators_get_the_same_time_whoever_else_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = importlib.import_module("shelter_solver.replan")
+    given: list[float] = []
+
+    def timed(*arguments: Any, limit_s: float, **options: Any) -> Any:
+        given.append(limit_s)
+        return rank(*arguments, limit_s=limit_s, **options)
+
+    monkeypatch.setattr(door, "rank", timed)
+    bob = party("bob", side=PERPETRATOR, people={Person.MAN: 1})
+    replan(problem(*theirs(), bob), limit_s=8.0)
+    replan(problem(*theirs(), party(), bob), limit_s=8.0)
+    perpetrators, victims = given[0::2], given[1::2]
+    assert perpetrators == [4.0, 4.0]
+    assert 4.0 not in victims, "the control: victims get all that is left, whatever it is"
 
 
 def batch(given: Problem) -> Problem:

@@ -23,7 +23,6 @@ class Solved:
     value: int
     bound: int
     optimal: bool
-    infeasible: bool = False
 
 
 def solve(
@@ -74,8 +73,6 @@ def solve(
     if effort < float("inf"):
         solver.parameters.max_deterministic_time = effort
     status = solver.solve(model)
-    if status == cp_model.INFEASIBLE:
-        return Solved(None, 0, 0, optimal=False, infeasible=True)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Solved(None, 0, int(solver.best_objective_bound), optimal=False)
     values = np.fromiter(solver.response_proto.solution, dtype=np.int64)

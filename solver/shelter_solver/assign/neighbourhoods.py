@@ -20,11 +20,10 @@ from shelter_solver.assign.prices import Floats
 class Neighbourhoods:
     """Grows neighbourhoods over the bipartite graph of parties and the units that suit them."""
 
-    def __init__(self, a: Assignment, slack: Floats, skip_slack: Floats) -> None:
+    def __init__(self, a: Assignment, slack: Floats) -> None:
         """``a`` has the columns worth looking at; ``slack`` (m,) as in ``prices.Bound``."""
         self.a = a
         self.slack = slack
-        self.skip_slack = skip_slack
         order = np.lexsort((slack, a.party))
         self._of_party = order
         self._starts = np.searchsorted(a.party, np.arange(a.parties + 1))

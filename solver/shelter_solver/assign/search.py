@@ -202,7 +202,7 @@ class _Search:
         sub, old = a.with_columns(keep)
         number = np.full(a.columns, -1, dtype=np.int64)
         number[old] = np.arange(len(old))
-        around = Neighbourhoods(sub, bound.slack[old], bound.skip_slack)
+        around = Neighbourhoods(sub, bound.slack[old])
         chosen = np.where(self.chosen >= 0, number[self.chosen], -1)
         rng = np.random.default_rng([self.seed, self.turn])
         size, effort = self.size, self.effort
