@@ -139,6 +139,14 @@ def upgrade() -> None:
         "ix_audit_entry_request_id_seq", "audit_entry", ["request_id", "seq"], unique=False
     )
     op.create_table(
+        "audit_head",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
         "idempotency_key",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -622,6 +630,18 @@ def upgrade() -> None:
     op.create_table(
         "occupied_night",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column("night", sa.Date(), nullable=False),
         sa.Column("bed", sa.Integer(), nullable=False),
@@ -696,6 +716,7 @@ def downgrade() -> None:
     op.drop_table("inbound_seen")
     op.drop_index(op.f("ix_idempotency_key_created_at"), table_name="idempotency_key")
     op.drop_table("idempotency_key")
+    op.drop_table("audit_head")
     op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("app_user")

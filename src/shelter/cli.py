@@ -22,7 +22,7 @@ from shelter.domain.clock import SystemClock
 from shelter.domain.errors import Invalid, ShelterError
 from shelter.domain.network_file import parse_network
 from shelter.domain.sample_file import parse_sample
-from shelter.domain.sides import SYSTEM, Role, Side
+from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
 from shelter.domain.toml_reader import NetworkFileError, read_text
 from shelter.services import audit, demo
 from shelter.services.access import create_user
@@ -196,7 +196,9 @@ def _user_add(config: settings.Settings, options: argparse.Namespace) -> int:
 def _audit_verify(config: settings.Settings, options: argparse.Namespace) -> int:
     system = open_system(config)
     report = system.database.run(
-        lambda session: audit.verify_chain(session, expected_head=options.head), read_only=True
+        lambda session: audit.verify_chain(session, expected_head=options.head),
+        read_only=True,
+        sides=BOTH_SIDES,
     )
     if report.broken_at is not None:
         print(f"broken at entry {report.broken_at}", file=sys.stderr)

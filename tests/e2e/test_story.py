@@ -15,6 +15,7 @@ from shelter import cli, i18n
 from shelter.db.tables import Unit, User
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
+from shelter.domain.sides import BOTH_SIDES
 from support.server import Server
 from support.world import World
 
@@ -30,7 +31,7 @@ def phone_of(server: Server, login: str) -> str:
         user = session.exec(select(User).where(col(User.login) == login)).one()
         return user.phone or ""
 
-    return server.system.database.run(look, read_only=True)
+    return server.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
 
 def placed(world: World, night: date, login: str = "garde.aywaille") -> tuple[str, str]:
@@ -128,7 +129,7 @@ def test_still_true_takes_one_tap(people: People, server: Server, world: World) 
         row.confirmed_at -= timedelta(hours=30)
         session.add(row)
 
-    server.system.database.run(grow_old)
+    server.system.database.run(grow_old, sides=BOTH_SIDES)
     staff = people("logement.sprimont")
     staff.go("/")
     card = staff.page.locator(".site-card", has_text="Sureau")

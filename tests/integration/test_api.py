@@ -24,7 +24,7 @@ from shelter.db.session import Database
 from shelter.db.tables import OccupiedNight, PlacementRow, Request, Site, Unit, User, UserSession
 from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
-from shelter.domain.sides import SYSTEM, Role, Side
+from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
 from shelter.services import availability, intake
 from shelter.services.access import actor_of
 from shelter.services.context import Shelter, Tx
@@ -303,7 +303,7 @@ def hire(system: Shelter, people: int) -> list[str]:
                 )
             )
 
-    system.database.run(write)
+    system.database.run(write, sides=BOTH_SIDES)
     return tokens
 
 
@@ -383,6 +383,7 @@ def test_two_hundred_workers_at_once_and_one_last_place(tmp_path: Path, database
                 session.exec(select(OccupiedNight)).all(),
             ),
             read_only=True,
+            sides=BOTH_SIDES,
         )
         assert [str(placement.id) for placement in held] == [won[0].json()["id"]]
         assert sorted(row.night for row in nights) == [tonight, tonight + timedelta(days=1)]
@@ -535,7 +536,9 @@ def test_only_one_of_two_edits_at_once_is_written(worker: As, world: World) -> N
 def test_no_row_holds_a_request_twice(worker: As, world: World) -> None:
     """Control for the tests above: the rows say what the answers say."""
     made(worker.post("/requests", {"people": {"woman": 1}}))
-    rows = world.system.database.run(lambda s: s.exec(select(Request)).all(), read_only=True)
+    rows = world.system.database.run(
+        lambda s: s.exec(select(Request)).all(), read_only=True, sides=BOTH_SIDES
+    )
     assert [str(row.id) for row in rows] == [
         item["id"] for item in made(worker.get("/requests"), 200)["items"]
     ]

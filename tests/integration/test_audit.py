@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from shelter.db.session import Database
+from shelter.domain.sides import BOTH_SIDES
 from shelter.services.audit import GENESIS, verify_chain
 from support.world import World, secova_world
 
@@ -27,7 +28,7 @@ def world(database: Database) -> World:
 
 def broken_at(world: World, head: str | None = None) -> int | None:
     return world.system.database.run(
-        lambda session: verify_chain(session, expected_head=head), read_only=True
+        lambda session: verify_chain(session, expected_head=head), read_only=True, sides=BOTH_SIDES
     ).broken_at
 
 
@@ -77,7 +78,7 @@ WAYS: tuple[Callable[[list[Row], random.Random], list[Row]], ...] = (
 
 
 def test_an_untouched_chain_is_whole(world: World) -> None:
-    report = world.system.database.run(verify_chain, read_only=True)
+    report = world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES)
     assert report.entries > 20
     assert report.broken_at is None
     assert broken_at(world, report.head) is None
@@ -87,7 +88,7 @@ def test_an_untouched_chain_is_whole(world: World) -> None:
 @pytest.mark.slow
 def test_200_random_tamperings_are_all_found(world: World) -> None:
     database = world.system.database
-    head = database.run(verify_chain, read_only=True).head
+    head = database.run(verify_chain, read_only=True, sides=BOTH_SIDES).head
     with database.engine.connect() as connection:
         given = connection.execute(sa.text("SELECT * FROM audit_entry ORDER BY seq"))
         original = [dict(row) for row in given.mappings()]
@@ -121,7 +122,7 @@ def test_200_random_tamperings_are_all_found(world: World) -> None:
 
 
 def test_control_a_cut_is_only_found_with_a_head_that_was_noted_elsewhere(world: World) -> None:
-    head = world.system.database.run(verify_chain, read_only=True).head
+    head = world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES).head
     with world.system.database.engine.begin() as connection:
         connection.execute(
             sa.text("DELETE FROM audit_entry WHERE seq = (SELECT max(seq) FROM audit_entry)")
@@ -131,7 +132,7 @@ def test_control_a_cut_is_only_found_with_a_head_that_was_noted_elsewhere(world:
 
 
 def test_what_failed_leaves_no_entry(world: World) -> None:
-    before = world.system.database.run(verify_chain, read_only=True)
+    before = world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES)
 
     def fail(tx: Any) -> None:
         tx.record("never", "never")
@@ -139,7 +140,7 @@ def test_what_failed_leaves_no_entry(world: World) -> None:
 
     with pytest.raises(LookupError):
         world.system.run(world.user("garde.aywaille"), fail)
-    assert world.system.database.run(verify_chain, read_only=True) == before
+    assert world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES) == before
 
 
 def test_the_chain_holds_on_both_databases(database: Database) -> None:

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from shelter.cli import DEMO_PASSWORD
 from shelter.db.session import Database
 from shelter.db.tables import UserSession
+from shelter.domain.sides import BOTH_SIDES
 from support.server import As, client_of, routes_of, session_for
 from support.world import World, empty_world, key, secova_world
 
@@ -180,7 +181,9 @@ def test_signing_in_gives_a_new_token_and_never_takes_the_callers(
     assert form.status_code == 303
     assert cookie_of(form)[1] not in tokens
     # only a hash of it is kept
-    rows = world.system.database.run(lambda s: s.exec(select(UserSession)).all(), read_only=True)
+    rows = world.system.database.run(
+        lambda s: s.exec(select(UserSession)).all(), read_only=True, sides=BOTH_SIDES
+    )
     stored = {row.token_hash for row in rows}
     assert len(stored) == 3 and not stored & (tokens | {cookie_of(form)[1]})
 
@@ -193,7 +196,9 @@ def test_a_visit_without_signing_in_sets_no_session(
         assert "session" not in answer.headers.get("set-cookie", "")
     wrong = client.post("/api/v1/session", json={"login": LOGIN, "password": "wrong"})
     assert wrong.status_code == 401 and "set-cookie" not in wrong.headers
-    rows = world.system.database.run(lambda s: s.exec(select(UserSession)).all(), read_only=True)
+    rows = world.system.database.run(
+        lambda s: s.exec(select(UserSession)).all(), read_only=True, sides=BOTH_SIDES
+    )
     assert rows == []
 
 
@@ -242,7 +247,7 @@ def test_a_dismissed_users_session_ends_at_once(client: TestClient[Litestar], wo
         user.active = False
         session.add(user)
 
-    world.system.database.run(dismiss)
+    world.system.database.run(dismiss, sides=BOTH_SIDES)
     assert person.get("/me").status_code == 401
     assert sign_in(client).status_code == 401
 

@@ -26,6 +26,7 @@ from shelter.domain.alerts import AlertKind
 from shelter.domain.messages import MessageState
 from shelter.domain.placements import PlacementState
 from shelter.domain.requests import RequestState
+from shelter.domain.sides import BOTH_SIDES
 from shelter.services import outbox
 from shelter.services.audit import verify_chain
 from support.processes import GatewayKind, Work, gateway_of, kill, start
@@ -92,7 +93,7 @@ def everything(world: World) -> dict[type, list[Any]]:
     def look(session: Session) -> dict[type, list[Any]]:
         return {table: list(session.exec(select(table))) for table in tables}
 
-    return world.system.database.run(look, read_only=True)
+    return world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
 
 def assert_whole(world: World, work: Work) -> None:
@@ -117,7 +118,7 @@ def assert_whole(world: World, work: Work) -> None:
             assert [a.kind for a in alerts] == [AlertKind.PLACEMENT_CONFIRMED]
     held = {p.request_id for p in rows[PlacementRow]}
     assert all(r.state is RequestState.OPEN for r in rows[Request] if r.id not in held)
-    report = world.system.database.run(verify_chain, read_only=True)
+    report = world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES)
     assert report.broken_at is None
 
 

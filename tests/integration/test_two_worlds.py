@@ -42,7 +42,7 @@ from shelter.domain.household import Person
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
-from shelter.services import alerts, availability, intake, placements, sites, watch
+from shelter.services import alerts, availability, context, intake, placements, sites, watch
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 from shelter_api.access import signed_in
@@ -200,7 +200,7 @@ class Victims:
             ).all()
             return rows[pick % len(rows)] if rows else None
 
-        return self.world.system.database.run(look, read_only=True)
+        return self.world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
 
 # --- what the perpetrator side does -------------------------------------------------------------
@@ -404,7 +404,7 @@ class Perpetrators:
             row = session.exec(select(table).where(col(table.side) == Side.VICTIMS)).first()
             return nobody if row is None else str(row.id)
 
-        return self.world.system.database.run(look, read_only=True)
+        return self.world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
     def _named(self, pick: int, *, as_text: bool = False) -> dict[str, Any]:
         """What somebody of the perpetrator side may type, by the name of the field."""
@@ -485,7 +485,7 @@ def canonical(told: str, world: World) -> str:
             for code in session.exec(select(table.code).where(col(table.side) == Side.PERPETRATORS))
         }
 
-    codes = world.system.database.run(look, read_only=True)
+    codes = world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
     def opened(match: re.Match[str]) -> str:
         try:
@@ -715,7 +715,7 @@ def test_a_flood_of_victim_messages_holds_up_no_message_of_the_other_side(stage:
                 ours = select(Message.state).where(col(Message.side) == Side.PERPETRATORS)
                 return sorted(session.exec(ours))
 
-            return world.system.database.run(look, read_only=True)
+            return world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
         finally:
             world.system.database.dispose()
 
@@ -731,8 +731,10 @@ NEAR: list[Event] = [(0, 3, 59)]
 def test_control_an_offer_that_looks_at_victims_is_caught(stage: Stage) -> None:
     assert not differ(stage.play(NEAR, []), stage.play([], []))
     everything = classmethod(lambda cls, session, side: cls(session, BOTH_SIDES))
-    # two doors stand one behind the other: the rows that are read, and what the solver looks at
+    # doors stand one behind the other: the transaction's sides (and on PostgreSQL its policies),
+    # the rows that are read, and what the solver looks at
     with (
+        mock.patch.object(context, "may_depend_on", return_value=BOTH_SIDES),
         mock.patch.object(Rows, "that_may_decide_for", everything),
         mock.patch.object(Problem, "seen_by", lambda self, side: self),
     ):
@@ -747,7 +749,11 @@ def test_control_a_new_route_joins_by_itself_and_its_count_is_caught(
         def count(session: Session) -> int:
             return session.exec(select(sa.func.count()).select_from(RequestRow)).one()
 
-        return {"requests": request.app.state.system.database.run(count, read_only=True)}
+        return {
+            "requests": request.app.state.system.database.run(
+                count, read_only=True, sides=BOTH_SIDES
+            )
+        }
 
     with client_of(stage.fresh()) as client:
         client.app.register(statistics)

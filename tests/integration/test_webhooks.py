@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from shelter.db.session import Database
 from shelter.db.tables import Alert, Message
 from shelter.domain.messages import MessageState
+from shelter.domain.sides import BOTH_SIDES
 from shelter.messaging import STATUS_PATH
 from shelter.services.outbox import deliver
 from shelter.settings import Twilio
@@ -75,6 +76,7 @@ def state(world: World, sid: str) -> tuple[MessageState, str | None]:
     row = world.system.database.run(
         lambda s: s.exec(select(Message).where(col(Message.provider_id) == sid)).one(),
         read_only=True,
+        sides=BOTH_SIDES,
     )
     return row.state, row.error_code
 
@@ -95,11 +97,13 @@ def alert_message(world: World) -> tuple[Alert, Message]:
         ).first()
         return session.get(Alert, message.alert_id), message  # type: ignore[attr-defined]
 
-    return world.system.database.run(look, read_only=True)
+    return world.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
 
 def acknowledged(world: World, alert: Alert) -> bool:
-    row = world.system.database.run(lambda s: s.get(Alert, alert.id), read_only=True)
+    row = world.system.database.run(
+        lambda s: s.get(Alert, alert.id), read_only=True, sides=BOTH_SIDES
+    )
     assert row is not None
     return row.acknowledged_at is not None
 

@@ -26,6 +26,8 @@ from psycopg import sql
 
 #: PostgreSQL refuses to run as root; everybody has this user
 _UNPRIVILEGED = "nobody"
+#: who owns the databases and connects to them
+ROLE = "shelter"
 _START_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
@@ -54,8 +56,11 @@ class PostgresServer:
     _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
 
     def url(self, database: str) -> str:
-        """The address of a database, as ``SHELTER_DATABASE_URL`` takes it."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.socket_dir}"
+        """The address of a database, as ``SHELTER_DATABASE_URL`` takes it.
+
+        For an ordinary role: a superuser would be above row-level security.
+        """
+        return f"postgresql+psycopg://{ROLE}@/{database}?host={self.socket_dir}"
 
     def create_database(self, template: str | None = None) -> str:
         """Make a database, empty or as a copy of ``template`` (which nobody may be using now).
@@ -63,20 +68,21 @@ class PostgresServer:
         Returns its name.
         """
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template or "template0")
+        self.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(ROLE), sql.Identifier(template or "template0")
             )
         )
         return name
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever may still be connected to it."""
-        self._execute(
+        self.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
         )
 
-    def _execute(self, statement: sql.Composed) -> None:
+    def execute(self, statement: sql.Composed) -> None:
+        """Run one statement as the superuser."""
         with psycopg.connect(
             host=str(self.socket_dir), user="postgres", dbname="postgres", autocommit=True
         ) as connection:
@@ -147,7 +153,9 @@ def _serve(home: Path) -> Iterator[PostgresServer]:
         )
     try:
         _wait_until_ready(server, owned, log)
-        yield PostgresServer(socket_dir=owned)
+        started = PostgresServer(socket_dir=owned)
+        started.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
+        yield started
     finally:
         server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
         try:

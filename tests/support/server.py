@@ -29,7 +29,7 @@ from shelter.db.migrate import upgrade
 from shelter.db.session import Database
 from shelter.db.tables import User, UserSession
 from shelter.domain.sample_file import parse_sample
-from shelter.domain.sides import SYSTEM, Role, Side
+from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
 from shelter.services import demo
 from shelter.services.context import Shelter
 from shelter.services.networks import load_network
@@ -113,7 +113,7 @@ def session_for(system: Shelter, login: str) -> str:
             )
         )
 
-    system.database.run(start)
+    system.database.run(start, sides=BOTH_SIDES)
     return token
 
 

@@ -21,7 +21,7 @@ from shelter.db.session import Database
 from shelter.db.tables import PlacementRow, Request, Site, Unit, User
 from shelter.domain.household import Person
 from shelter.domain.sample_file import parse_sample
-from shelter.domain.sides import SYSTEM, Actor
+from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor
 from shelter.messaging.gateway import Receipt
 from shelter.services import allocate, demo, intake, placements
 from shelter.services.access import actor_of, hash_password
@@ -118,13 +118,13 @@ class World:
         def look(session: Session) -> list[R]:
             return list(session.exec(select(table).filter_by(**equal)))
 
-        return self.system.database.run(look, read_only=True)
+        return self.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
     def user(self, login: str) -> Actor:
         def look(session: Any) -> Actor:
             return actor_of(session.exec(select(User).where(col(User.login) == login)).one())
 
-        return self.system.database.run(look, read_only=True)
+        return self.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
     def unit(self, site: str, label: str) -> Unit:
         def look(session: Any) -> Unit:
@@ -135,7 +135,7 @@ class World:
             ).one()
             return found
 
-        return self.system.database.run(look, read_only=True)
+        return self.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
     def ask(self, actor: Actor, **given: Any) -> Request:
         given.setdefault("people", {Person.WOMAN: 1, Person.CHILD: 1})
@@ -170,7 +170,7 @@ class World:
             row: PlacementRow = session.get(PlacementRow, placement_id)
             return row
 
-        return self.system.database.run(look, read_only=True)
+        return self.system.database.run(look, read_only=True, sides=BOTH_SIDES)
 
 
 def empty_world(database: Database, **settings: Any) -> World:

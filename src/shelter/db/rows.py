@@ -26,7 +26,7 @@ from shelter.db.tables import (
     Unit,
 )
 from shelter.domain.placements import LIVE
-from shelter.domain.sides import BOTH_SIDES, Side
+from shelter.domain.sides import Side, may_depend_on
 
 R = TypeVar("R", bound=SQLModel)
 
@@ -40,8 +40,8 @@ class Rows:
 
     @classmethod
     def that_may_decide_for(cls, session: Session, side: Side) -> Rows:
-        """All that an answer given to ``side`` may depend on: the one-way rule in one place."""
-        return cls(session, BOTH_SIDES if side is Side.VICTIMS else frozenset({side}))
+        """All that an answer given to ``side`` may depend on."""
+        return cls(session, may_depend_on({side}))
 
     def get(self, table: type[R], row_id: UUID, *, for_update: bool = False) -> R | None:
         """The row, or None: it does not exist, or not for these sides."""
@@ -109,15 +109,10 @@ class Rows:
         self, unit_ids: Collection[UUID], first: date, end: date
     ) -> Sequence[OccupiedNight]:
         """What is taken of these units in the nights [first, end)."""
-        query = (
-            select(OccupiedNight)
-            .join(Unit, col(Unit.id) == OccupiedNight.unit_id)
-            .where(
-                col(Unit.side).in_(self.sides),
-                col(OccupiedNight.unit_id).in_(unit_ids),
-                col(OccupiedNight.night) >= first,
-                col(OccupiedNight.night) < end,
-            )
+        query = self.select(OccupiedNight).where(
+            col(OccupiedNight.unit_id).in_(unit_ids),
+            col(OccupiedNight.night) >= first,
+            col(OccupiedNight.night) < end,
         )
         return self.session.exec(query).all()
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 from sqlmodel import Session
+
+from shelter.db.tables.columns import OneSided
+from shelter.domain.sides import Side
 
 T = TypeVar("T")
 
@@ -51,7 +57,13 @@ class Database:
             )
         )
 
-    def run(self, work: Callable[[Session], T], *, read_only: bool = False) -> T:
+    def run(
+        self,
+        work: Callable[[Session], T],
+        *,
+        read_only: bool = False,
+        sides: Collection[Side] = (),
+    ) -> T:
         """Run ``work`` in one transaction and commit it; on any error nothing has happened.
 
         Repeated, with a short random pause, when the database says that concurrent work was in
@@ -60,6 +72,9 @@ class Database:
         nobody knows whether it happened, and twice is worse than an error.
 
         ``read_only`` work sees one moment of the database, waits for no writer, and cannot write.
+
+        ``work`` finds rows of ``sides`` only, whatever it asks for (of a table that is one-sided);
+        so by default none. On PostgreSQL row-level security says the same of plain SQL, too.
         """
         for attempt in range(_ATTEMPTS):
             committing = False
@@ -67,6 +82,7 @@ class Database:
                 with Session(
                     self._reading if read_only else self.engine, expire_on_commit=False
                 ) as session:
+                    self._open_for(session, frozenset(sides))
                     result = work(session)
                     session.flush()
                     committing = True
@@ -79,8 +95,33 @@ class Database:
                 time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311
         raise AssertionError("unreachable")
 
+    def _open_for(self, session: Session, sides: frozenset[Side]) -> None:
+        session.info["sides"] = tuple(sorted(sides))
+        if not self.is_sqlite:
+            # until the end of the transaction; the policies are in migration 0002
+            session.execute(
+                sa.text("SELECT set_config('shelter.sides', :sides, true)"),
+                {"sides": ",".join(sorted(sides))},
+            )
+
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+@sa.event.listens_for(Session, "do_orm_execute")
+def _only_rows_of_these_sides(asked: sa.orm.ORMExecuteState) -> None:
+    """Narrow every query to the sides that the transaction was opened for."""
+    if asked.is_column_load or not (asked.is_select or asked.is_update or asked.is_delete):
+        return
+    asked.statement = asked.statement.options(*_of_sides(asked.session.info["sides"]))
+
+
+@cache
+def _of_sides(sides: tuple[Side, ...]) -> tuple[ExecutableOption, ...]:
+    return tuple(
+        with_loader_criteria(table, table.side.in_(sides), include_aliases=True)  # type: ignore[attr-defined]
+        for table in OneSided.__subclasses__()
+    )
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -9,6 +10,11 @@ from uuid import UUID
 from shelter_solver.problem import Side as Side  # one vocabulary for rows and for the solver
 
 BOTH_SIDES = frozenset(Side)
+
+
+def may_depend_on(sides: Collection[Side]) -> frozenset[Side]:
+    """The sides whose data an answer to ``sides`` may depend on: the one-way rule in one place."""
+    return BOTH_SIDES if Side.VICTIMS in sides else frozenset(sides)
 
 
 def other_side(side: Side) -> Side:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from shelter.db.session import lock_audit_chain
-from shelter.db.tables import AuditEntry
+from shelter.db.tables import AuditEntry, AuditHead
 from shelter.domain.sides import BOTH_SIDES, Actor, Side
 
 GENESIS = "0" * 64
@@ -31,10 +31,10 @@ class Entry:
 def append(session: Session, at: datetime, actor: Actor, entries: Sequence[Entry]) -> None:
     """Add entries to the chain. Takes the chain's lock, so it comes last in a transaction."""
     lock_audit_chain(session)
-    last = session.exec(
-        select(AuditEntry.seq, AuditEntry.hash).order_by(col(AuditEntry.seq).desc()).limit(1)
-    ).first()
-    seq, previous = last if last is not None else (0, GENESIS)
+    head = session.get(AuditHead, 1, with_for_update=True, populate_existing=True)
+    if head is None:
+        head = AuditHead(seq=0, hash=GENESIS)
+    seq, previous = head.seq, head.hash
     for entry in entries:
         seq += 1
         row = AuditEntry(
@@ -52,6 +52,8 @@ def append(session: Session, at: datetime, actor: Actor, entries: Sequence[Entry
         )
         row.hash = previous = entry_hash(row)
         session.add(row)
+    head.seq, head.hash = seq, previous
+    session.add(head)
     session.flush()
 
 

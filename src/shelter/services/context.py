@@ -20,7 +20,7 @@ from shelter.domain.errors import Conflict, NotFound
 from shelter.domain.network import Network
 from shelter.domain.network_file import parse_network
 from shelter.domain.nights import tonight
-from shelter.domain.sides import Actor, Side
+from shelter.domain.sides import Actor, Side, may_depend_on
 from shelter.services.audit import Entry, append
 from shelter.settings import Settings
 
@@ -104,7 +104,7 @@ class Shelter:
             tx.finish()
             return result
 
-        return self.database.run(in_session, read_only=read_only)
+        return self.database.run(in_session, read_only=read_only, sides=may_depend_on(actor.sides))
 
     def network(self, session: Session) -> Network:
         row = session.get(NetworkRow, 1)

@@ -132,7 +132,7 @@ def occupy(
     """Write the nights. A private unit is bed 0; a shared one gives its lowest free beds."""
     if unit.sharing is Sharing.PRIVATE:
         for night in each_night(first, end):
-            tx.session.add(OccupiedNight(unit_id=unit.id, night=night, bed=0, stay_id=stay.id))
+            tx.session.add(_taken(unit, night, 0, stay))
         return
     taken: dict[date, set[int]] = {}
     for row in tx.rows.occupied([unit.id], first, end):
@@ -148,7 +148,7 @@ def occupy(
         if len(free_beds) < beds or len(free_cots) < cots:
             raise Taken("taken")
         for bed in free_beds + free_cots:
-            tx.session.add(OccupiedNight(unit_id=unit.id, night=night, bed=bed, stay_id=stay.id))
+            tx.session.add(_taken(unit, night, bed, stay))
 
 
 def free_nights(tx: Tx, stay_ids: Iterable[UUID], from_night: date) -> None:
@@ -157,3 +157,7 @@ def free_nights(tx: Tx, stay_ids: Iterable[UUID], from_night: date) -> None:
             col(OccupiedNight.stay_id).in_(list(stay_ids)), col(OccupiedNight.night) >= from_night
         )
     )
+
+
+def _taken(unit: Unit, night: date, bed: int, stay: StayRow) -> OccupiedNight:
+    return OccupiedNight(side=unit.side, unit_id=unit.id, night=night, bed=bed, stay_id=stay.id)

@@ -1,0 +1,27 @@
+"""The tables. Never used as request or response models: those live in the API.
+
+Every row about a person, place or message carries its ``side``, so that what a side may read is
+one condition on one column. Identifiers are random: no count or order crosses the wall.
+"""
+
+from shelter.db.tables.cases import Request as Request
+from shelter.db.tables.cases import SeparationRow as SeparationRow
+from shelter.db.tables.columns import OneSided as OneSided
+from shelter.db.tables.columns import UtcDateTime as UtcDateTime
+from shelter.db.tables.messages import Alert as Alert
+from shelter.db.tables.messages import InboundSeen as InboundSeen
+from shelter.db.tables.messages import LocalInboxMessage as LocalInboxMessage
+from shelter.db.tables.messages import Message as Message
+from shelter.db.tables.people import User as User
+from shelter.db.tables.people import UserSession as UserSession
+from shelter.db.tables.placements import OccupiedNight as OccupiedNight
+from shelter.db.tables.placements import PlacementRow as PlacementRow
+from shelter.db.tables.placements import StayRow as StayRow
+from shelter.db.tables.places import Block as Block
+from shelter.db.tables.places import NetworkRow as NetworkRow
+from shelter.db.tables.places import ServiceRow as ServiceRow
+from shelter.db.tables.places import Site as Site
+from shelter.db.tables.places import Unit as Unit
+from shelter.db.tables.records import AuditEntry as AuditEntry
+from shelter.db.tables.records import AuditHead as AuditHead
+from shelter.db.tables.records import IdempotencyKey as IdempotencyKey
