@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from shelter.db.session import Database
 from shelter.domain.sides import BOTH_SIDES
 from shelter.services.audit import GENESIS, verify_chain
+from support.raw import all_seeing
 from support.world import World, secova_world
 
 TAMPERINGS = 200
@@ -89,7 +90,7 @@ def test_an_untouched_chain_is_whole(world: World) -> None:
 def test_200_random_tamperings_are_all_found(world: World) -> None:
     database = world.system.database
     head = database.run(verify_chain, read_only=True, sides=BOTH_SIDES).head
-    with database.engine.connect() as connection:
+    with all_seeing(database).connect() as connection:
         given = connection.execute(sa.text("SELECT * FROM audit_entry ORDER BY seq"))
         original = [dict(row) for row in given.mappings()]
     for row in original:
@@ -103,7 +104,7 @@ def test_200_random_tamperings_are_all_found(world: World) -> None:
     write = sa.text(f"INSERT INTO audit_entry ({columns}) VALUES ({values})")
 
     def put(rows: list[Row]) -> None:
-        with database.engine.begin() as connection:
+        with all_seeing(database).begin() as connection:
             connection.execute(sa.text("DELETE FROM audit_entry"))
             if rows:
                 connection.execute(write, rows)
@@ -123,7 +124,7 @@ def test_200_random_tamperings_are_all_found(world: World) -> None:
 
 def test_control_a_cut_is_only_found_with_a_head_that_was_noted_elsewhere(world: World) -> None:
     head = world.system.database.run(verify_chain, read_only=True, sides=BOTH_SIDES).head
-    with world.system.database.engine.begin() as connection:
+    with all_seeing(world.system.database).begin() as connection:
         connection.execute(
             sa.text("DELETE FROM audit_entry WHERE seq = (SELECT max(seq) FROM audit_entry)")
         )

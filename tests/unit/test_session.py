@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session
 
 from shelter.db.session import Database, is_double_booking, lock_units
+from shelter.domain.sides import BOTH_SIDES
 
 UNIT, OTHER_UNIT = UUID(int=1), UUID(int=2)
 
@@ -323,11 +324,11 @@ def test_the_same_bed_in_the_same_night_is_a_double_booking(database: Database) 
         give_out_night(session, UNIT)
 
     with pytest.raises(IntegrityError) as refused:
-        database.run(give_out_twice)
+        database.run(give_out_twice, sides=BOTH_SIDES)
     assert is_double_booking(refused.value)
 
 
 def test_a_broken_reference_is_not_taken_for_a_double_booking(database: Database) -> None:
     with pytest.raises(IntegrityError) as refused:
-        database.run(lambda session: give_out_night(session, UNIT))
+        database.run(lambda session: give_out_night(session, UNIT), sides=BOTH_SIDES)
     assert not is_double_booking(refused.value)
