@@ -11,7 +11,7 @@ export SHELTER_CHROMIUM ?= $(shell for name in chromium chromium-browser google-
 	google-chrome-stable; do command -v $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format story bench bench-solver screens migration migration-first lock clean
+.PHONY: help run test lint format audit story bench bench-solver screens migration migration-first lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: $(VENV)/.dev ## style, types and layers
 format: $(VENV)/.dev ## write the code in the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+audit: $(VENV)/.dev ## known vulnerabilities of dependencies, and secrets in committed files
+	$(BIN)/python tests/supply_chain.py
 
 story: $(VENV)/.dev ## one night from first call to closed door, told on a running server
 	$(BIN)/python tests/story.py
