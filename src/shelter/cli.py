@@ -212,8 +212,7 @@ def _serve(config: settings.Settings, options: argparse.Namespace) -> int:
 
     if config.embedded:
         upgrade(open_system(config).database)
-    elif not is_current(Database(config.database_url)):
-        print("the database has another schema; run: shelter migrate", file=sys.stderr)
+    elif not _is_fit(Database(config.database_url)):
         return 1
     uvicorn.run(
         "shelter_api.app:create_app",
@@ -226,6 +225,21 @@ def _serve(config: settings.Settings, options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=2,
     )
     return 0
+
+
+def _is_fit(database: Database) -> bool:
+    """Whether this code may work on a PostgreSQL database; says on standard error why not."""
+    if not is_current(database):
+        print("the database has another schema; run: shelter migrate", file=sys.stderr)
+        return False
+    if database.is_above_row_security():
+        print(
+            "the database's role is above row-level security; connect as an ordinary role "
+            "(CREATE ROLE … NOSUPERUSER NOBYPASSRLS) that owns the database",
+            file=sys.stderr,
+        )
+        return False
+    return True
 
 
 def _run_demo(config: settings.Settings, options: argparse.Namespace) -> int:
@@ -262,6 +276,8 @@ def _worker(config: settings.Settings, _options: argparse.Namespace) -> int:
     from shelter.services.gateways import gateway_of
 
     system = open_system(config)
+    if not config.embedded and not _is_fit(system.database):
+        return 1
     ticker = Ticker(system, gateway_of(system))
     ticker.start()
     stop = threading.Event()

@@ -14,6 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
+from psycopg import sql
+
+from shelter.cli import _is_fit
+from shelter.db.migrate import upgrade
+from shelter.db.session import Database
+from support.postgres import ROLE, PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -271,3 +277,40 @@ def test_the_proxy_speaks_to_the_replicas_with_tls_outside_and_small_bodies(
     assert "auto_https off" not in text
     variables = set(re.findall(r"\{\$(\w+)", text))
     assert variables <= set(compose["services"]["proxy"]["environment"])
+
+
+@pytest.mark.postgres
+def test_the_application_has_an_ordinary_role_that_owns_its_database(
+    postgres_server: PostgresServer,
+) -> None:
+    """The statements of the script itself, on a real server, under another name."""
+    script = (DOCKER / "role.sh").read_text()
+    found = re.search(r"<<'SQL'\n(.*)SQL\n", script, re.DOTALL)
+    assert found is not None
+    for statement in found[1].strip().split(";\n"):
+        text = statement.rstrip(";").replace("shelter", "of_docker")
+        statement_text: Any = text.replace(":'password'", "'x'")
+        postgres_server.execute(sql.SQL(statement_text).format())
+    try:
+        as_application = Database(
+            postgres_server.url("of_docker").replace(f"{ROLE}@", "of_docker@")
+        )
+        upgrade(as_application)
+        assert not as_application.is_above_row_security()
+        as_application.dispose()
+    finally:
+        postgres_server.drop_database("of_docker")
+        postgres_server.execute(sql.SQL("DROP ROLE of_docker").format())
+
+
+@pytest.mark.postgres
+def test_nothing_serves_or_works_above_row_level_security(
+    postgres_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    superuser = Database(postgres_database.url.replace(f"{ROLE}@", "postgres@"))
+    try:
+        assert not _is_fit(superuser)
+        assert "above row-level security" in capsys.readouterr().err
+        assert _is_fit(postgres_database), "control"
+    finally:
+        superuser.dispose()

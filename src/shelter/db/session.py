@@ -104,6 +104,19 @@ class Database:
                 {"sides": ",".join(sorted(sides))},
             )
 
+    def is_above_row_security(self) -> bool:
+        """Whether the role that connects may pass over the policies, as a superuser does."""
+        if self.is_sqlite:
+            return False
+        with self._reading.connect() as connection:
+            return bool(
+                connection.scalar(
+                    sa.text(
+                        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+                    )
+                )
+            )
+
     def dispose(self) -> None:
         self.engine.dispose()
 
