@@ -16,7 +16,7 @@ from sqlalchemy.orm import with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlmodel import Session
 
-from shelter.db.tables.columns import OneSided
+from shelter.db.tables import OneSided
 from shelter.domain.sides import Side
 
 T = TypeVar("T")
@@ -131,9 +131,8 @@ def _only_rows_of_these_sides(asked: sa.orm.ORMExecuteState) -> None:
 
 @cache
 def _of_sides(sides: tuple[Side, ...]) -> tuple[ExecutableOption, ...]:
-    return tuple(
-        with_loader_criteria(table, table.side.in_(sides), include_aliases=True)  # type: ignore[attr-defined]
-        for table in OneSided.__subclasses__()
+    return (
+        with_loader_criteria(OneSided, lambda table: table.side.in_(sides), include_aliases=True),
     )
 
 
@@ -202,6 +201,11 @@ def lock_cases(session: Session, side: str, case_hashes: Iterable[str]) -> None:
     Per side: a wait on the perpetrator side must not tell that a victim is being placed.
     """
     _lock(session, f"case:{side}", sorted(set(case_hashes)))
+
+
+def lock_tries(session: Session, key: str) -> None:
+    """Lock the count of guesses at one secret, whether it has a row yet or not."""
+    _lock(session, "tries", [key])
 
 
 def lock_audit_chain(session: Session) -> None:
