@@ -17,6 +17,7 @@ log = logs.get("api")
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
+        "object-src 'none'",
         "style-src 'self'",
         "script-src 'self'",
         "img-src 'self' data:",
@@ -64,7 +65,7 @@ class Observe:
                 if not scope["path"].startswith("/static/"):
                     headers["Cache-Control"] = "no-store"
                 if self.secure:
-                    headers["Strict-Transport-Security"] = "max-age=63072000"
+                    headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
             await send(message)
 
         try:
