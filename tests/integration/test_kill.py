@@ -28,7 +28,7 @@ from shelter.domain.placements import PlacementState
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import BOTH_SIDES
 from shelter.services import outbox
-from shelter.services.audit import verify_chain
+from shelter.services.audit_chain import verify_chain
 from support.processes import GatewayKind, Work, gateway_of, kill, start
 from support.world import World, secova_world
 

@@ -20,7 +20,7 @@ from support.postgres import running_server
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_REVISION, FIRST_MESSAGE = "0001", "First tables."
 #: what autogeneration cannot see
-BY_HAND = frozenset({"0002_row_security.py"})
+BY_HAND = frozenset({"0002_row_security.py", "0003_audit_append_only.py"})
 
 
 def write(message: str, *, revision: str | None = None) -> Path:

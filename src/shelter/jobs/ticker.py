@@ -16,7 +16,7 @@ from shelter import logs
 from shelter.domain.errors import Conflict
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway
-from shelter.services import idempotency, watch
+from shelter.services import audit_chain, idempotency, watch
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 
@@ -85,6 +85,7 @@ class Ticker:
             ("missed_arrivals", 60, lambda: in_one(SYSTEM, watch.notice_missed_arrivals)),
             ("endings", 300, lambda: in_one(SYSTEM, watch.announce_endings)),
             ("stale", 300, lambda: in_one(SYSTEM, watch.chase_stale_availability)),
+            ("note_audit_head", 900, lambda: audit_chain.note_head_daily(system)),
             ("forget_keys", 3600, lambda: in_one(SYSTEM, idempotency.forget_old)),
         )
         for name, seconds, work in jobs:

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from shelter.db.session import lock_audit_chain
 from shelter.db.tables import AuditEntry, AuditHead
-from shelter.domain.sides import BOTH_SIDES, Actor, Side
+from shelter.domain.sides import BOTH_SIDES, Actor, Side, may_depend_on
 
 GENESIS = "0" * 64
+#: what an entry's hash is taken over, in this order
+CONTENT = (
+    "seq",
+    "at",
+    "actor_id",
+    "actor_name",
+    "side",
+    "action",
+    "subject",
+    "request_id",
+    "detail",
+    "previous_hash",
+)
+#: somebody looked, and changed nothing: told on a page of its own, not in the history
+PLAIN_LOOKS = frozenset(
+    {"request.look", "history.look", "placement.look", "looks.look", "glass.look"}
+)
+Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +47,20 @@ class Entry:
     detail: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """A place in the chain: an entry's number and its hash."""
+
+    seq: int
+    hash: str
+
+
 def append(session: Session, at: datetime, actor: Actor, entries: Sequence[Entry]) -> None:
     """Add entries to the chain. Takes the chain's lock, so it comes last in a transaction."""
     lock_audit_chain(session)
     head = session.get(AuditHead, 1, with_for_update=True, populate_existing=True)
     if head is None:
-        head = AuditHead(seq=0, hash=GENESIS)
+        head = AuditHead(seq=0, hash=GENESIS, cut_hash=GENESIS)
     seq, previous = head.seq, head.hash
     for entry in entries:
         seq += 1
@@ -50,60 +77,52 @@ def append(session: Session, at: datetime, actor: Actor, entries: Sequence[Entry
             previous_hash=previous,
             hash="",
         )
-        row.hash = previous = entry_hash(row)
+        row.hash = previous = hash_of(line_of(row))
         session.add(row)
     head.seq, head.hash = seq, previous
     session.add(head)
     session.flush()
 
 
-def entry_hash(row: AuditEntry) -> str:
+def line_of(row: Any) -> dict[str, Any]:
+    """An entry as it is hashed and exported: JSON types alone."""
+    return {
+        "seq": row.seq,
+        "at": row.at.isoformat(),
+        "actor_id": None if row.actor_id is None else str(row.actor_id),
+        "actor_name": row.actor_name,
+        "side": row.side.value if row.side else None,
+        "action": row.action,
+        "subject": row.subject,
+        "request_id": None if row.request_id is None else str(row.request_id),
+        "detail": row.detail,
+        "previous_hash": row.previous_hash,
+        "hash": row.hash,
+    }
+
+
+def hash_of(line: Line) -> str:
     """SHA-256 over the entry's content and the hash before it, in canonical JSON."""
-    content = json.dumps(
-        [
-            row.seq,
-            row.at.isoformat(),
-            str(row.actor_id),
-            row.actor_name,
-            row.side.value if row.side else None,
-            row.action,
-            row.subject,
-            str(row.request_id),
-            row.detail,
-            row.previous_hash,
-        ],
-        sort_keys=True,
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-    return hashlib.sha256(content.encode()).hexdigest()
+    return hashlib.sha256(canonical([line[name] for name in CONTENT]).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class ChainReport:
-    """``broken_at`` is the first entry that does not fit; None when the chain is whole."""
-
-    entries: int
-    head: str
-    broken_at: int | None
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def verify_chain(session: Session, *, expected_head: str | None = None) -> ChainReport:
-    """Walk the whole log: edits, deletions and reorderings break it where they happened.
-
-    Cutting off the end leaves a whole, shorter chain: give an ``expected_head`` that was noted
-    elsewhere, and its absence is reported as broken after the last entry.
-    """
-    previous, count, seen_head = GENESIS, 0, expected_head in (None, GENESIS)
-    with session.exec(
-        select(AuditEntry).order_by(col(AuditEntry.seq)).execution_options(yield_per=1000)
-    ) as rows:
-        for row in rows:
-            if row.seq != count + 1 or row.previous_hash != previous or entry_hash(row) != row.hash:
-                return ChainReport(count, previous, row.seq)
-            count, previous = row.seq, row.hash
-            seen_head = seen_head or row.hash == expected_head
-    return ChainReport(count, previous, None if seen_head else count + 1)
+def of_request(session: Session, request_id: UUID, reader: Actor) -> Sequence[AuditEntry]:
+    """What is noted about one request that this reader may depend on, oldest first."""
+    return session.exec(
+        select(AuditEntry)
+        .where(
+            col(AuditEntry.request_id) == request_id,
+            sa.or_(
+                col(AuditEntry.side).is_(None),
+                col(AuditEntry.side).in_(may_depend_on(reader.sides)),
+            ),
+        )
+        .order_by(col(AuditEntry.seq))
+    ).all()
 
 
 def history(session: Session, request_id: UUID, reader: Actor) -> Sequence[AuditEntry]:
@@ -112,11 +131,11 @@ def history(session: Session, request_id: UUID, reader: Actor) -> Sequence[Audit
     To a one-sided reader the alerts of other services are left out: how fast a two-sided person
     answers one may depend on what the other side is doing.
     """
-    entries = session.exec(
-        select(AuditEntry)
-        .where(col(AuditEntry.request_id) == request_id)
-        .order_by(col(AuditEntry.seq))
-    ).all()
+    entries = [
+        entry
+        for entry in of_request(session, request_id, reader)
+        if entry.action not in PLAIN_LOOKS
+    ]
     if reader.sides == BOTH_SIDES:
         return entries
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -27,11 +28,18 @@ from shelter.settings import Settings
 T = TypeVar("T")
 
 
+class _WriteNeeded(Exception):
+    """Read-only work came to something that has to be recorded."""
+
+
 class Tx:
     """One transaction of one actor: its session, its instant, the rows that it may read."""
 
-    def __init__(self, system: Shelter, session: Session, actor: Actor) -> None:
+    def __init__(
+        self, system: Shelter, session: Session, actor: Actor, *, read_only: bool = False
+    ) -> None:
         self.system = system
+        self.read_only = read_only
         self.session = session
         self.actor = actor
         self.now: datetime = system.clock.now()
@@ -74,6 +82,8 @@ class Tx:
         **detail: Any,
     ) -> None:
         """Note for the audit log what is being done; written just before the commit."""
+        if self.read_only:
+            raise _WriteNeeded
         self._entries.append(Entry(action, subject, side, request_id, detail))
 
     def finish(self) -> None:
@@ -96,15 +106,27 @@ class Shelter:
     _networks_lock: Lock = field(default_factory=Lock)
 
     def run(self, actor: Actor, work: Callable[[Tx], T], *, read_only: bool = False) -> T:
-        """Do ``work`` in one transaction as ``actor``; all of it happens, or nothing."""
+        """Do ``work`` in one transaction as ``actor``; all of it happens, or nothing.
 
-        def in_session(session: Session) -> T:
-            tx = Tx(self, session, actor)
+        ``read_only`` work that has something to record for the audit log is done again in a
+        transaction that may write: nothing is shown that was to be noted and was not.
+        """
+
+        def in_session(session: Session, *, reading: bool) -> T:
+            tx = Tx(self, session, actor, read_only=reading)
             result = work(tx)
             tx.finish()
             return result
 
-        return self.database.run(in_session, read_only=read_only, sides=may_depend_on(actor.sides))
+        sides = may_depend_on(actor.sides)
+        if read_only:
+            try:
+                return self.database.run(
+                    partial(in_session, reading=True), read_only=True, sides=sides
+                )
+            except _WriteNeeded:
+                pass
+        return self.database.run(partial(in_session, reading=False), sides=sides)
 
     def network(self, session: Session) -> Network:
         row = session.get(NetworkRow, 1)

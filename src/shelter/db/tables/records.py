@@ -51,10 +51,16 @@ class AuditEntry(SQLModel, table=True):
 
 
 class AuditHead(SQLModel, table=True):
-    """Where the chain ends, so that an entry can be added without reading anybody's."""
+    """Both ends of the chain: an entry is added, and the oldest are cut, without reading others."""
 
     __tablename__ = "audit_head"
-    __table_args__ = (sa.CheckConstraint("id = 1", name="only_one"),)
+    __table_args__ = (
+        sa.CheckConstraint("id = 1", name="only_one"),
+        sa.CheckConstraint("cut_seq <= seq", name="cut_before_end"),
+    )
     id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int
     hash: str
+    #: the last entry that was cut from the oldest part; 0 and zeros while there is none
+    cut_seq: int = 0
+    cut_hash: str
