@@ -206,3 +206,29 @@ def test_the_installed_wheel_migrates_with_its_own_migrations(wheel: Path, tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()) == installed / "shelter" / "_migrations"
+
+
+# --- what the documents say ----------------------------------------------------------------------
+
+DOCUMENTS = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md"])
+
+
+def unknown_in(text: str, where: Path) -> list[str]:
+    """Tests and files that a document names and that do not exist."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    known = set(re.findall(r"def (test_\w+)\(", tests))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    linked = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    files = [link for link in linked if link and "://" not in link]
+    missing = sorted(named - known)
+    return missing + [link for link in files if not (where.parent / link).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_test_and_file_that_a_document_names_exists(document: Path) -> None:
+    assert unknown_in(document.read_text(), document) == []
+
+
+def test_control_a_document_that_promises_too_much_is_noticed() -> None:
+    text = "`test_that_nobody_wrote` and [a page](nowhere.md)"
+    assert unknown_in(text, ROOT / "README.md") == ["test_that_nobody_wrote", "nowhere.md"]
