@@ -26,6 +26,19 @@ class Twilio:
 
 
 @dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """An OpenID Connect provider whose accounts may sign in."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    #: what the button calls it
+    name: str
+    #: values of ``acr`` or ``amr`` that say that the provider saw a second factor; none by default
+    second_factor: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     #: where the embedded database, the key file and nothing else live
     data_dir: Path
@@ -39,6 +52,18 @@ class Settings:
     #: show demo sign-ins and the local inbox to everybody who is signed in
     demo: bool
     log_level: str
+    single_sign_on: SingleSignOn | None = None
+    #: the key file's content itself, for installations with a secret manager
+    keys: str | None = field(default=None, repr=False)
+    #: a page about nothing in particular, to which the quick exit leads
+    exit_url: str = "https://www.meteo.be/"
+    #: where the worker notes the audit log's head once a day: a place that others keep
+    audit_head_file: Path | None = None
+
+    @property
+    def host(self) -> str:
+        """The host of ``public_url``; passkeys are made for it."""
+        return urlsplit(self.public_url).hostname or ""
 
     @property
     def secure(self) -> bool:
@@ -76,7 +101,46 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         worker_inside=environ.get("SHELTER_WORKER_INSIDE", "") in {"1", "true", "yes"},
         demo=environ.get("SHELTER_DEMO", "") in {"1", "true", "yes"},
         log_level=environ.get("SHELTER_LOG_LEVEL", "info"),
+        exit_url=_exit_url(environ),
+        audit_head_file=Path(environ["SHELTER_AUDIT_HEAD_FILE"])
+        if environ.get("SHELTER_AUDIT_HEAD_FILE")
+        else None,
+        keys=environ.get("SHELTER_KEYS") or None,
+        single_sign_on=_single_sign_on(environ),
     )
+
+
+def _single_sign_on(environ: Mapping[str, str]) -> SingleSignOn | None:
+    prefix = "SHELTER_OIDC_"
+    names = [f"{prefix}{part}" for part in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")]
+    given = [name for name in names if environ.get(name)]
+    if not given:
+        return None
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise SettingsError(f"{', '.join(missing)}: missing, though {given[0]} is set")
+    issuer = environ[names[0]].rstrip("/")
+    parts = urlsplit(issuer)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        raise SettingsError(f"{names[0]}: write https://HOST, as the provider names itself")
+    return SingleSignOn(
+        issuer=issuer,
+        client_id=environ[names[1]],
+        client_secret=environ[names[2]],
+        name=environ.get(f"{prefix}NAME") or parts.hostname,
+        second_factor=frozenset(
+            environ.get(f"{prefix}SECOND_FACTOR", "").replace(",", " ").split()
+        ),
+    )
+
+
+def _exit_url(environ: Mapping[str, str]) -> str:
+    url = environ.get("SHELTER_EXIT_URL", "https://www.meteo.be/")
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or not url.isprintable() or " " in url:
+        raise SettingsError("SHELTER_EXIT_URL: write https://HOST/ of a page that anybody may see")
+    return url
 
 
 def _twilio(environ: Mapping[str, str]) -> Twilio | None:

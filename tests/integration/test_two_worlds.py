@@ -42,7 +42,16 @@ from shelter.domain.household import Person
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
-from shelter.services import alerts, availability, context, intake, placements, sites, watch
+from shelter.services import (
+    alerts,
+    availability,
+    context,
+    intake,
+    placements,
+    sites,
+    units,
+    watch,
+)
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 from shelter_api.access import signed_in
@@ -160,7 +169,7 @@ class Victims:
 
         def add(tx: Any) -> None:
             site = sites.add_site(tx, given)
-            sites.add_unit(tx, site.id, sites.UnitInput(label="A", beds=1 + pick % 6))
+            units.add_unit(tx, site.id, units.UnitInput(label="A", beds=1 + pick % 6))
 
         self.world.system.run(staff, add)
 
@@ -275,11 +284,11 @@ class Perpetrators:
         elif self.forms:
             action, fields = self.forms[pick % len(self.forms)]
             filled = {name: value or self._typed(name, pick) for name, value in fields.items()}
-            if "sign-out" not in action:
+            if action not in {"/sign-out", "/leave"}:
                 self.send(person, "POST", action, form=filled)
 
     def call(self, person: As, route: Route, pick: int) -> None:
-        if route.template in {"/sign-out", "/api/v1/session"} and route.method != "GET":
+        if route.template in {"/sign-out", "/leave", "/api/v1/session"} and route.method != "GET":
             return  # others go on with this session
         path = self._path(route.template, pick)
         if route.method == "GET" or route.template.startswith("/webhooks"):
@@ -464,8 +473,8 @@ def jobs(world: World, gateway: FakeGateway) -> None:
     """What the worker does by itself, for both sides."""
     system = world.system
     watch.release_expired_holds(system)
+    watch.watch_separations(system)
     for job in (
-        watch.watch_separations,
         watch.notice_missed_arrivals,
         watch.announce_endings,
         watch.chase_stale_availability,

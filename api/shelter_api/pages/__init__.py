@@ -7,6 +7,7 @@ from shelter_api.pages import (
     alerts,
     board,
     home,
+    leave,
     messages,
     placements,
     requests,
@@ -23,6 +24,7 @@ route_handlers = (
         route_handlers=[
             *session.route_handlers,
             *home.route_handlers,
+            *leave.route_handlers,
             *requests.route_handlers,
             *placements.route_handlers,
             *board.route_handlers,

@@ -116,6 +116,7 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "here": _here,
             "ways": _ways,
             "shows_inbox": _shows_inbox,
+            "exit_url": _exit_url,
             "asset": _asset(),
             "fresh_key": lambda: secrets.token_urlsafe(18),
             "unique": lambda: uuid4().hex[:8],
@@ -182,6 +183,11 @@ def _language_in(context: Context) -> str:
 @pass_context
 def _language(context: Context) -> str:
     return _language_in(context)
+
+
+@pass_context
+def _exit_url(context: Context) -> str:
+    return system_of(context["request"]).settings.exit_url
 
 
 @pass_context

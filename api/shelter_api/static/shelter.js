@@ -73,6 +73,39 @@
   };
   if (clocks.length) tick();
 
+  // The quick exit: the screen is empty at once, the session ends behind it, and the page about
+  // nothing takes this one's place in the history.
+  const way = document.querySelector("form[data-leave]");
+  if (way) {
+    const status = way.querySelector("[role=status]");
+    let leaving = false;
+    const leave = () => {
+      if (leaving) return;
+      leaving = true;
+      document.body.hidden = true;
+      document.title = " ";
+      const gone = () => window.location.replace(way.dataset.leave);
+      // an answer is worth a moment, for it clears what the browser kept; no more than that
+      window.setTimeout(gone, 800);
+      fetch(way.action, { method: "POST", redirect: "manual", keepalive: true }).then(gone, gone);
+    };
+    way.addEventListener("submit", (event) => {
+      event.preventDefault();
+      leave();
+    });
+    let shifts = [];
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Shift") {
+        shifts = []; // capital letters while typing are no wish to leave
+      } else if (!event.repeat) {
+        shifts = [...shifts, event.timeStamp].filter((at) => event.timeStamp - at < 1500);
+      }
+      status.textContent =
+        ["", way.dataset.twice, way.dataset.onceMore][shifts.length] ?? "";
+      if (shifts.length === 3) leave();
+    });
+  }
+
   // What went wrong is read first.
   document.getElementById("notice")?.focus();
 
