@@ -44,6 +44,9 @@ def upgrade() -> None:
                 "stay_ends",
                 "availability_stale",
                 "message_failed",
+                "glass_broken",
+                "override_asked",
+                "audience_asked",
                 name="kind",
                 native_enum=False,
                 create_constraint=True,
@@ -104,6 +107,10 @@ def upgrade() -> None:
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("totp_step", sa.Integer(), nullable=True),
+        sa.Column("totp_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("totp_pending", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
         sa.UniqueConstraint("login", name=op.f("uq_app_user_login")),
     )
@@ -143,9 +150,44 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("cut_seq", sa.Integer(), nullable=False),
+        sa.Column("cut_hash", sa.String(), nullable=False),
+        sa.CheckConstraint("cut_seq <= seq", name=op.f("ck_audit_head_cut_before_end")),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_only_one")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
+    op.create_table(
+        "figure",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("month", sa.String(), nullable=False),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("nights", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_figure")),
+        sa.UniqueConstraint(
+            "side",
+            "month",
+            "service",
+            "outcome",
+            "urgency",
+            name=op.f("uq_figure_side_month_service_outcome_urgency"),
+        ),
+    )
+    op.create_index(op.f("ix_figure_side"), "figure", ["side"], unique=False)
     op.create_table(
         "idempotency_key",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -232,8 +274,8 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("occasion", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
-        sa.UniqueConstraint("code", name=op.f("uq_message_code")),
         sa.UniqueConstraint("occasion", name=op.f("uq_message_occasion")),
+        sa.UniqueConstraint("side", "code", name=op.f("uq_message_side_code")),
     )
     op.create_index(op.f("ix_message_alert_id"), "message", ["alert_id"], unique=False)
     op.create_index(op.f("ix_message_created_at"), "message", ["created_at"], unique=False)
@@ -258,6 +300,16 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_service")),
     )
+    op.create_table(
+        "sign_in_tries",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_tries")),
+    )
+    op.create_index(op.f("ix_sign_in_tries_last_at"), "sign_in_tries", ["last_at"], unique=False)
     op.create_table(
         "site",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -287,6 +339,168 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_site_service"), "site", ["service"], unique=False)
     op.create_index(op.f("ix_site_side"), "site", ["side"], unique=False)
+    op.create_table(
+        "audience_change",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("site_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "to_side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="to_side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("to_service", sa.String(), nullable=False),
+        sa.Column(
+            "reason",
+            sa.Enum(
+                "needed_there",
+                "not_needed_here",
+                "convention",
+                "new_purpose",
+                name="reason",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "agreed",
+                "withdrawn",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "decided_by IS NULL OR state <> 'agreed' OR decided_by <> asked_by",
+            name=op.f("ck_audience_change_two_people"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["asked_by"], ["app_user.id"], name=op.f("fk_audience_change_asked_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["decided_by"], ["app_user.id"], name=op.f("fk_audience_change_decided_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_audience_change_site_id_site")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audience_change")),
+        sa.UniqueConstraint("code", name=op.f("uq_audience_change_code")),
+    )
+    op.create_index(
+        op.f("ix_audience_change_site_id"), "audience_change", ["site_id"], unique=False
+    )
+    op.create_index(
+        "uq_audience_change_site_asked",
+        "audience_change",
+        ["site_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'asked'"),
+        postgresql_where=sa.text("state = 'asked'"),
+    )
+    op.create_table(
+        "known_address",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("site_id", sa.Uuid(), nullable=False),
+        sa.Column("placement_id", sa.Uuid(), nullable=False),
+        sa.Column("case_hash", sa.String(), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_night", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_known_address_site_id_site")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_address")),
+        sa.UniqueConstraint(
+            "placement_id", "site_id", name=op.f("uq_known_address_placement_id_site_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_known_address_case_hash"), "known_address", ["case_hash"], unique=False
+    )
+    op.create_index(op.f("ix_known_address_side"), "known_address", ["side"], unique=False)
+    op.create_index(op.f("ix_known_address_site_id"), "known_address", ["site_id"], unique=False)
+    op.create_table(
+        "linked_identity",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject_hash", sa.String(), nullable=True),
+        sa.Column("email_hash", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_linked_identity_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_linked_identity")),
+        sa.UniqueConstraint(
+            "issuer", "email_hash", name=op.f("uq_linked_identity_issuer_email_hash")
+        ),
+        sa.UniqueConstraint(
+            "issuer", "subject_hash", name=op.f("uq_linked_identity_issuer_subject_hash")
+        ),
+    )
+    op.create_index(
+        op.f("ix_linked_identity_user_id"), "linked_identity", ["user_id"], unique=False
+    )
+    op.create_table(
+        "passkey",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("credential_id", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_passkey_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_credential_id")),
+    )
+    op.create_index(op.f("ix_passkey_user_id"), "passkey", ["user_id"], unique=False)
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_recovery_code_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_recovery_code_code_hash")),
+    )
+    op.create_index(op.f("ix_recovery_code_user_id"), "recovery_code", ["user_id"], unique=False)
     op.create_table(
         "request",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -373,17 +587,52 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("places", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["created_by"], ["app_user.id"], name=op.f("fk_request_created_by_app_user")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_request")),
-        sa.UniqueConstraint("code", name=op.f("uq_request_code")),
+        sa.UniqueConstraint("side", "code", name=op.f("uq_request_side_code")),
     )
     op.create_index(op.f("ix_request_case_hash"), "request", ["case_hash"], unique=False)
     op.create_index(op.f("ix_request_created_at"), "request", ["created_at"], unique=False)
     op.create_index("ix_request_service_state", "request", ["service", "state"], unique=False)
     op.create_index(op.f("ix_request_side"), "request", ["side"], unique=False)
+    op.create_table(
+        "sign_in_step",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "second_factor",
+                "passkey_sign_in",
+                "passkey_second",
+                "passkey_add",
+                "single_sign_on",
+                name="kind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column(
+            "detail", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_sign_in_step_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sign_in_step")),
+    )
+    op.create_index(
+        op.f("ix_sign_in_step_expires_at"), "sign_in_step", ["expires_at"], unique=False
+    )
+    op.create_index(op.f("ix_sign_in_step_user_id"), "sign_in_step", ["user_id"], unique=False)
     op.create_table(
         "unit",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -437,7 +686,7 @@ def upgrade() -> None:
         sa.CheckConstraint("cleaning_nights >= 0", name=op.f("ck_unit_cleaning_nights")),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_unit_site_id_site")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit")),
-        sa.UniqueConstraint("code", name=op.f("uq_unit_code")),
+        sa.UniqueConstraint("side", "code", name=op.f("uq_unit_side_code")),
         sa.UniqueConstraint("site_id", "label", name=op.f("uq_unit_site_id_label")),
     )
     op.create_index(op.f("ix_unit_confirmed_at"), "unit", ["confirmed_at"], unique=False)
@@ -446,6 +695,9 @@ def upgrade() -> None:
     op.create_table(
         "user_session",
         sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("device", sa.String(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
@@ -454,6 +706,7 @@ def upgrade() -> None:
             ["user_id"], ["app_user.id"], name=op.f("fk_user_session_user_id_app_user")
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_user_session")),
+        sa.UniqueConstraint("id", name=op.f("uq_user_session_id")),
     )
     op.create_index(
         op.f("ix_user_session_expires_at"), "user_session", ["expires_at"], unique=False
@@ -503,6 +756,139 @@ def upgrade() -> None:
     op.create_index(op.f("ix_block_side"), "block", ["side"], unique=False)
     op.create_index(op.f("ix_block_unit_id"), "block", ["unit_id"], unique=False)
     op.create_table(
+        "break_glass",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column("case_hash", sa.String(), nullable=False),
+        sa.Column(
+            "reason",
+            sa.Enum(
+                "danger",
+                "contact",
+                "authority",
+                "mistake",
+                name="reason",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("opened_by", sa.Uuid(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("side = 'victims'", name=op.f("ck_break_glass_victim_side")),
+        sa.ForeignKeyConstraint(
+            ["opened_by"], ["app_user.id"], name=op.f("fk_break_glass_opened_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["request.id"],
+            name=op.f("fk_break_glass_request_id_request"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_break_glass")),
+    )
+    op.create_index(op.f("ix_break_glass_request_id"), "break_glass", ["request_id"], unique=False)
+    op.create_index(op.f("ix_break_glass_side"), "break_glass", ["side"], unique=False)
+    op.create_table(
+        "override",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column("other_case_hash", sa.String(), nullable=False),
+        sa.Column("site_id", sa.Uuid(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column(
+            "against", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "reason",
+            sa.Enum(
+                "no_other_place",
+                "person_asks",
+                "way_is_safe",
+                "authority",
+                name="reason",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "approved",
+                "declined",
+                "withdrawn",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_by", sa.Uuid(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("side = 'victims'", name=op.f("ck_override_victim_side")),
+        sa.CheckConstraint(
+            "state <> 'approved' OR decided_by IS NOT NULL", name=op.f("ck_override_approved_by")
+        ),
+        sa.CheckConstraint("decided_by <> asked_by", name=op.f("ck_override_two_people")),
+        sa.ForeignKeyConstraint(
+            ["asked_by"], ["app_user.id"], name=op.f("fk_override_asked_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["decided_by"], ["app_user.id"], name=op.f("fk_override_decided_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["request.id"],
+            name=op.f("fk_override_request_id_request"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_override_site_id_site"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["withdrawn_by"], ["app_user.id"], name=op.f("fk_override_withdrawn_by_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_override")),
+    )
+    op.create_index(op.f("ix_override_asked_at"), "override", ["asked_at"], unique=False)
+    op.create_index(op.f("ix_override_request_id"), "override", ["request_id"], unique=False)
+    op.create_index(op.f("ix_override_side"), "override", ["side"], unique=False)
+    op.create_table(
         "placement",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -549,6 +935,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_by", sa.Uuid(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("end_night > first_night", name=op.f("ck_placement_nights")),
         sa.ForeignKeyConstraint(
@@ -558,7 +945,7 @@ def upgrade() -> None:
             ["request_id"], ["request.id"], name=op.f("fk_placement_request_id_request")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
-        sa.UniqueConstraint("code", name=op.f("uq_placement_code")),
+        sa.UniqueConstraint("side", "code", name=op.f("uq_placement_side_code")),
     )
     op.create_index(op.f("ix_placement_request_id"), "placement", ["request_id"], unique=False)
     op.create_index("ix_placement_side_state", "placement", ["side", "state"], unique=False)
@@ -617,6 +1004,7 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column("first_night", sa.Date(), nullable=False),
         sa.Column("end_night", sa.Date(), nullable=False),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("end_night > first_night", name=op.f("ck_stay_nights")),
         sa.ForeignKeyConstraint(
             ["placement_id"], ["placement.id"], name=op.f("fk_stay_placement_id_placement")
@@ -684,6 +1072,13 @@ def downgrade() -> None:
     op.drop_index("ix_placement_side_state", table_name="placement")
     op.drop_index(op.f("ix_placement_request_id"), table_name="placement")
     op.drop_table("placement")
+    op.drop_index(op.f("ix_override_side"), table_name="override")
+    op.drop_index(op.f("ix_override_request_id"), table_name="override")
+    op.drop_index(op.f("ix_override_asked_at"), table_name="override")
+    op.drop_table("override")
+    op.drop_index(op.f("ix_break_glass_side"), table_name="break_glass")
+    op.drop_index(op.f("ix_break_glass_request_id"), table_name="break_glass")
+    op.drop_table("break_glass")
     op.drop_index(op.f("ix_block_unit_id"), table_name="block")
     op.drop_index(op.f("ix_block_side"), table_name="block")
     op.drop_table("block")
@@ -694,14 +1089,37 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_unit_side"), table_name="unit")
     op.drop_index(op.f("ix_unit_confirmed_at"), table_name="unit")
     op.drop_table("unit")
+    op.drop_index(op.f("ix_sign_in_step_user_id"), table_name="sign_in_step")
+    op.drop_index(op.f("ix_sign_in_step_expires_at"), table_name="sign_in_step")
+    op.drop_table("sign_in_step")
     op.drop_index(op.f("ix_request_side"), table_name="request")
     op.drop_index("ix_request_service_state", table_name="request")
     op.drop_index(op.f("ix_request_created_at"), table_name="request")
     op.drop_index(op.f("ix_request_case_hash"), table_name="request")
     op.drop_table("request")
+    op.drop_index(op.f("ix_recovery_code_user_id"), table_name="recovery_code")
+    op.drop_table("recovery_code")
+    op.drop_index(op.f("ix_passkey_user_id"), table_name="passkey")
+    op.drop_table("passkey")
+    op.drop_index(op.f("ix_linked_identity_user_id"), table_name="linked_identity")
+    op.drop_table("linked_identity")
+    op.drop_index(op.f("ix_known_address_site_id"), table_name="known_address")
+    op.drop_index(op.f("ix_known_address_side"), table_name="known_address")
+    op.drop_index(op.f("ix_known_address_case_hash"), table_name="known_address")
+    op.drop_table("known_address")
+    op.drop_index(
+        "uq_audience_change_site_asked",
+        table_name="audience_change",
+        sqlite_where=sa.text("state = 'asked'"),
+        postgresql_where=sa.text("state = 'asked'"),
+    )
+    op.drop_index(op.f("ix_audience_change_site_id"), table_name="audience_change")
+    op.drop_table("audience_change")
     op.drop_index(op.f("ix_site_side"), table_name="site")
     op.drop_index(op.f("ix_site_service"), table_name="site")
     op.drop_table("site")
+    op.drop_index(op.f("ix_sign_in_tries_last_at"), table_name="sign_in_tries")
+    op.drop_table("sign_in_tries")
     op.drop_table("service")
     op.drop_table("network")
     op.drop_index("ix_message_state_due", table_name="message")
@@ -716,6 +1134,8 @@ def downgrade() -> None:
     op.drop_table("inbound_seen")
     op.drop_index(op.f("ix_idempotency_key_created_at"), table_name="idempotency_key")
     op.drop_table("idempotency_key")
+    op.drop_index(op.f("ix_figure_side"), table_name="figure")
+    op.drop_table("figure")
     op.drop_table("audit_head")
     op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
     op.drop_table("audit_entry")

@@ -72,7 +72,9 @@ def _message(tx: Tx, sender: str, words: list[str]) -> Message | None:
     if not codes:
         return None
     return tx.session.exec(
-        select(Message).where(col(Message.code).in_(codes), col(Message.to_phone) == sender)
+        select(Message)
+        .where(col(Message.code).in_(codes), col(Message.to_phone) == sender)
+        .order_by(col(Message.created_at).desc())
     ).first()
 
 

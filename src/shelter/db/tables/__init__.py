@@ -4,10 +4,17 @@ Every row about a person, place or message carries its ``side``, so that what a 
 one condition on one column. Identifiers are random: no count or order crosses the wall.
 """
 
+import sqlalchemy as sa
+
+from shelter.db.tables.audience import AudienceChange as AudienceChange
+from shelter.db.tables.audience import KnownAddress as KnownAddress
 from shelter.db.tables.cases import Request as Request
 from shelter.db.tables.cases import SeparationRow as SeparationRow
 from shelter.db.tables.columns import OneSided as OneSided
 from shelter.db.tables.columns import UtcDateTime as UtcDateTime
+from shelter.db.tables.decisions import BreakGlass as BreakGlass
+from shelter.db.tables.decisions import Override as Override
+from shelter.db.tables.figures import Figure as Figure
 from shelter.db.tables.messages import Alert as Alert
 from shelter.db.tables.messages import InboundSeen as InboundSeen
 from shelter.db.tables.messages import LocalInboxMessage as LocalInboxMessage
@@ -25,3 +32,13 @@ from shelter.db.tables.places import Unit as Unit
 from shelter.db.tables.records import AuditEntry as AuditEntry
 from shelter.db.tables.records import AuditHead as AuditHead
 from shelter.db.tables.records import IdempotencyKey as IdempotencyKey
+from shelter.db.tables.sign_in import LinkedIdentity as LinkedIdentity
+from shelter.db.tables.sign_in import Passkey as Passkey
+from shelter.db.tables.sign_in import RecoveryCode as RecoveryCode
+from shelter.db.tables.sign_in import SignInStep as SignInStep
+from shelter.db.tables.sign_in import SignInTries as SignInTries
+from shelter.db.tables.sign_in import StepKind as StepKind
+
+# A criterion for all one-sided tables is tried on their marker first, which has no column; set here
+# because a field of a model may not shadow an attribute that its base already has.
+OneSided.side = sa.column("side")  # type: ignore[assignment]

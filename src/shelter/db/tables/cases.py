@@ -24,11 +24,14 @@ class Request(OneSided, SQLModel, table=True):
     """Somebody needs a place. No name, birth date, national number or address, ever."""
 
     __tablename__ = "request"
-    __table_args__ = (sa.Index("ix_request_service_state", "service", "state"),)
+    __table_args__ = (
+        sa.UniqueConstraint("side", "code"),
+        sa.Index("ix_request_service_state", "service", "state"),
+    )
     id: uuid.UUID = identifier()
     side: Side = side_column("side")
     #: what people say on the phone
-    code: str = Field(unique=True)
+    code: str
     state: RequestState = Field(sa_column=enum_column(RequestState, "state"))
     outcome: Outcome | None = Field(
         default=None, sa_column=enum_column(Outcome, "outcome", nullable=True)
@@ -62,6 +65,8 @@ class Request(OneSided, SQLModel, table=True):
     prefer_communes: list[str] = Field(sa_column=sa.Column(json_column(), nullable=False))
     #: AES-GCM-SIV of {"zones", "near"}: places of somebody's life
     places: bytes
+    #: AES-GCM-SIV of a few words for colleagues; the first thing to be purged
+    note: bytes | None = None
     version: int = 1
 
 

@@ -24,11 +24,14 @@ class Message(OneSided, SQLModel, table=True):
     """An SMS that was promised in the same transaction as the fact that it tells."""
 
     __tablename__ = "message"
-    __table_args__ = (sa.Index("ix_message_state_due", "state", "due_at"),)
+    __table_args__ = (
+        sa.Index("ix_message_state_due", "state", "due_at"),
+        sa.UniqueConstraint("side", "code"),
+    )
     id: uuid.UUID = identifier()
     side: Side = side_column("side")
     #: random, in the text: finds the message again, and is echoed by answers that change state
-    code: str = Field(unique=True)
+    code: str
     to_phone: str
     service: str | None = None
     body: str

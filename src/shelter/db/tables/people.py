@@ -1,4 +1,4 @@
-"""Accounts, and how they sign in."""
+"""Accounts, and the devices on which they are signed in."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ class User(SQLModel, table=True):
     language: str = "fr"
     active: bool = True
     created_at: datetime = instant()
+    #: the key of the code app, sealed; ``totp_step`` is the last half minute whose code was used
+    totp_secret: bytes | None = None
+    totp_step: int | None = None
+    totp_since: datetime | None = instant(nullable=True)
+    #: a key that was shown to be set up, and has not been proved yet
+    totp_pending: bytes | None = None
 
 
 class UserSession(SQLModel, table=True):
@@ -35,6 +41,12 @@ class UserSession(SQLModel, table=True):
 
     __tablename__ = "user_session"
     token_hash: str = Field(primary_key=True)
+    #: by which its owner ends it from elsewhere; opens nothing
+    id: uuid.UUID = Field(default_factory=uuid.uuid4, unique=True)
+    #: "Firefox, Android", or empty: never what the browser said of itself in full
+    device: str = ""
+    #: on a computer that others use: ends sooner
+    shared: bool = False
     user_id: uuid.UUID = Field(foreign_key="app_user.id", index=True)
     created_at: datetime = instant()
     seen_at: datetime = instant()

@@ -33,13 +33,14 @@ class PlacementRow(OneSided, SQLModel, table=True):
             ),
         ),
         sa.Index("ix_placement_side_state", "side", "state"),
+        sa.UniqueConstraint("side", "code"),
         sa.CheckConstraint("end_night > first_night", name="nights"),
     )
     id: uuid.UUID = identifier()
     side: Side = Field(sa_column=enum_column(Side, "side"))
     request_id: uuid.UUID = Field(foreign_key="request.id", index=True)
     #: what its messages call it
-    code: str = Field(unique=True)
+    code: str
     state: PlacementState = Field(sa_column=enum_column(PlacementState, "state"))
     service: str
     first_night: date
@@ -51,6 +52,8 @@ class PlacementRow(OneSided, SQLModel, table=True):
     confirmed_at: datetime | None = instant(nullable=True)
     arrived_at: datetime | None = instant(nullable=True)
     ended_at: datetime | None = instant(nullable=True)
+    #: who last moved the household to another place, and so may open its address
+    moved_by: uuid.UUID | None = None
     version: int = 1
 
 
@@ -63,6 +66,8 @@ class StayRow(OneSided, SQLModel, table=True):
     unit_id: uuid.UUID = Field(foreign_key="unit.id", index=True)
     first_night: date
     end_night: date
+    #: when the household was moved away from here before the end of what was promised
+    left_at: datetime | None = instant(nullable=True)
 
 
 class OccupiedNight(OneSided, SQLModel, table=True):

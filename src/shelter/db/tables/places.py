@@ -65,6 +65,7 @@ class Unit(OneSided, SQLModel, table=True):
     __tablename__ = "unit"
     __table_args__ = (
         sa.UniqueConstraint("site_id", "label"),
+        sa.UniqueConstraint("side", "code"),
         sa.CheckConstraint("beds >= 1 AND cots >= 0", name="beds_and_cots"),
         sa.CheckConstraint("cleaning_nights >= 0", name="cleaning_nights"),
     )
@@ -73,7 +74,7 @@ class Unit(OneSided, SQLModel, table=True):
     side: Side = side_column("side")
     label: str
     #: what its messages call it; a label could say too much on a phone
-    code: str = Field(unique=True)
+    code: str
     beds: int
     cots: int = 0
     sharing: Sharing = Field(sa_column=enum_column(Sharing, "sharing"))
