@@ -19,7 +19,7 @@ from shelter import cli
 from shelter.db.session import Database
 from shelter.db.tables import AuditEntry, AuditHead
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
-from shelter.services import audit_chain
+from shelter.services import audit, audit_chain
 from shelter.services.audit import GENESIS, End, hash_of, line_of
 from shelter.services.audit_chain import ChainReport, verify_chain
 from support.raw import all_seeing
@@ -324,7 +324,7 @@ def test_control_without_the_triggers_the_same_statement_goes_through(world: Wor
 
 def cut(world: World, **ago: float) -> int:
     before = world.clock.at - timedelta(**ago)
-    return world.do(SYSTEM, audit_chain.cut_before, before)
+    return world.do(SYSTEM, audit.cut_before, before)
 
 
 def test_the_oldest_part_can_be_cut_and_the_rest_is_still_verified(world: World) -> None:
@@ -359,7 +359,7 @@ def test_only_the_system_cuts(sqlite_database: Database) -> None:
     world.clock.forward(days=400)
     for login in ("coordination", "garde.aywaille", "admin"):
         with pytest.raises(PermissionError):
-            world.do(world.user(login), audit_chain.cut_before, world.clock.at)
+            world.do(world.user(login), audit.cut_before, world.clock.at)
     assert cut(world, days=1) > 20  # control
 
 

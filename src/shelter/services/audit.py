@@ -7,17 +7,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from shelter.db.session import lock_audit_chain
 from shelter.db.tables import AuditEntry, AuditHead
 from shelter.domain.sides import BOTH_SIDES, Actor, Side, may_depend_on
 
+if TYPE_CHECKING:
+    from shelter.services.context import Tx
+
 GENESIS = "0" * 64
+CUT = "audit.cut"
 #: what an entry's hash is taken over, in this order
 CONTENT = (
     "seq",
@@ -82,6 +86,34 @@ def append(session: Session, at: datetime, actor: Actor, entries: Sequence[Entry
     head.seq, head.hash = seq, previous
     session.add(head)
     session.flush()
+
+
+def cut_before(tx: Tx, instant: datetime) -> int:
+    """Remove the entries that are older than ``instant``; how many. Alone in its transaction.
+
+    What remains can still be verified: the head row keeps the end of what was cut, and an entry
+    about the cut says the same. The chain's lock, which comes last, is taken at once.
+    """
+    if tx.actor.sides != BOTH_SIDES or tx.actor.user_id is not None:
+        raise PermissionError("only the system cuts the audit log")
+    lock_audit_chain(tx.session)
+    head = tx.session.get(AuditHead, 1, with_for_update=True, populate_existing=True)
+    if head is None:
+        return 0
+    kept = tx.session.exec(
+        select(sa.func.min(AuditEntry.seq)).where(col(AuditEntry.at) >= instant)
+    ).one()
+    last = head.seq if kept is None else kept - 1
+    if last <= head.cut_seq:
+        return 0
+    hashed = tx.session.exec(select(AuditEntry.hash).where(col(AuditEntry.seq) == last)).one()
+    removed = last - head.cut_seq
+    head.cut_seq, head.cut_hash = last, hashed
+    tx.session.add(head)
+    tx.session.flush()  # the database deletes only what this row says was cut
+    tx.session.exec(delete(AuditEntry).where(col(AuditEntry.seq) <= last))
+    tx.record(CUT, "audit", seq=last, hash=hashed, removed=removed)
+    return removed
 
 
 def line_of(row: Any) -> dict[str, Any]:

@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import TextIO
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session
 
-from shelter.db.session import lock_audit_chain
 from shelter.db.tables import AuditEntry, AuditHead
 from shelter.domain.sides import BOTH_SIDES
-from shelter.services.audit import CONTENT, GENESIS, End, Line, canonical, hash_of, line_of
+from shelter.services.audit import CONTENT, CUT, GENESIS, End, Line, canonical, hash_of, line_of
 from shelter.services.context import Shelter, Tx
 
-CUT = "audit.cut"
 FORMAT = 1
 BEGINNING = End(0, GENESIS)
 
@@ -107,34 +105,6 @@ def ends(session: Session) -> tuple[End, End]:
     if head is None:
         return BEGINNING, BEGINNING
     return End(head.cut_seq, head.cut_hash), End(head.seq, head.hash)
-
-
-def cut_before(tx: Tx, instant: datetime) -> int:
-    """Remove the entries that are older than ``instant``; how many. Alone in its transaction.
-
-    What remains can still be verified: the head row keeps the end of what was cut, and an entry
-    about the cut says the same. The chain's lock, which comes last, is taken at once.
-    """
-    if tx.actor.sides != BOTH_SIDES or tx.actor.user_id is not None:
-        raise PermissionError("only the system cuts the audit log")
-    lock_audit_chain(tx.session)
-    head = tx.session.get(AuditHead, 1, with_for_update=True, populate_existing=True)
-    if head is None:
-        return 0
-    kept = tx.session.exec(
-        select(sa.func.min(AuditEntry.seq)).where(col(AuditEntry.at) >= instant)
-    ).one()
-    last = head.seq if kept is None else kept - 1
-    if last <= head.cut_seq:
-        return 0
-    hashed = tx.session.exec(select(AuditEntry.hash).where(col(AuditEntry.seq) == last)).one()
-    removed = last - head.cut_seq
-    head.cut_seq, head.cut_hash = last, hashed
-    tx.session.add(head)
-    tx.session.flush()  # the database deletes only what this row says was cut
-    tx.session.exec(delete(AuditEntry).where(col(AuditEntry.seq) <= last))
-    tx.record(CUT, "audit", seq=last, hash=hashed, removed=removed)
-    return removed
 
 
 # --- outside the database -----------------------------------------------------------------------

@@ -1,0 +1,354 @@
+"""A separation lifted by two people: for one request, one site, until a day, against one case.
+
+The solver never relaxes a safety rule, and neither does ``verify``: what two people allowed is left
+out of the problem that they are given, and everything else holds. It exists on the victim side
+alone, because no problem of the other side contains victims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlmodel import col
+
+from shelter.db.rows import Rows
+from shelter.db.session import lock_request
+from shelter.db.tables import Override, PlacementRow, Request, SeparationRow, Site, StayRow, User
+from shelter.domain.alerts import AlertKind
+from shelter.domain.decisions import ANSWER_WITHIN, OverrideReason, OverrideState
+from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
+from shelter.domain.placements import occupied_until
+from shelter.domain.requests import RequestState
+from shelter.domain.sides import TWO_SIDED_ROLES, Role, Side
+from shelter.services.alerts import raise_alert, victim_assistance_of
+from shelter.services.context import Tx, found
+from shelter_solver.problem import Separation
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a request is, or would be: its sites, and the day on which its last night ends."""
+
+    sites: frozenset[UUID]
+    end: date
+
+
+# --- what it changes ----------------------------------------------------------------------------
+
+
+def lifted(
+    rows: Rows,
+    tonight: date,
+    placements: Sequence[PlacementRow],
+    stays: Mapping[UUID, Sequence[StayRow]],
+    sites_of_units: Mapping[UUID, UUID],
+    trying: tuple[UUID, Whereabouts] | None = None,
+) -> frozenset[tuple[str, str]]:
+    """Pairs of requests between which no separation counts.
+
+    A pair is lifted while the one is in the very site (or would be: ``trying``), until the day
+    that was said, and the other has no other place than those that the two people knew of.
+    """
+    if Side.VICTIMS not in rows.sides:
+        return frozenset()
+    now = {each.id: [s for s in stays.get(each.id, ()) if s.left_at is None] for each in placements}
+    where = {
+        each.request_id: Whereabouts(
+            frozenset(
+                sites_of_units[s.unit_id] for s in now[each.id] if s.unit_id in sites_of_units
+            ),
+            occupied_until(each.state, each.end_night, tonight),
+        )
+        for each in placements
+    }
+    if trying is not None:
+        where[trying[0]] = trying[1]
+    return frozenset(
+        (str(override.request_id), str(other.request_id))
+        for override in _in_force(rows, tonight, where)
+        if where[override.request_id].sites == {override.site_id}
+        and where[override.request_id].end <= override.until
+        for other in placements
+        if other.request_id != override.request_id
+        and set(_places(other, now[other.id])) <= set(override.against)
+    )
+
+
+def without(
+    separations: Sequence[Separation], pairs: Collection[tuple[str, str]]
+) -> tuple[Separation, ...]:
+    """The separations, but between these pairs; between all others of their groups they stay."""
+    for one, other in [*pairs, *((other, one) for one, other in pairs)]:
+        kept: list[Separation] = []
+        for each in separations:
+            if one not in each.a or other not in each.b:
+                kept.append(each)
+                continue
+            # all but the one from everybody, and the one from all but the other
+            for a, b in ((each.a - {one}, each.b), (frozenset({one}), each.b - {other, one})):
+                if a and b:
+                    kept.append(replace(each, a=a, b=b))
+        separations = kept
+    return tuple(separations)
+
+
+def _places(placement: PlacementRow, stays: Iterable[StayRow]) -> list[str]:
+    """A placement and where it is, as an override remembers it."""
+    return sorted(f"{placement.id}:{stay.unit_id}" for stay in stays)
+
+
+def _in_force(rows: Rows, tonight: date, request_ids: Collection[UUID]) -> Sequence[Override]:
+    query = rows.select(Override).where(
+        col(Override.request_id).in_(request_ids),
+        col(Override.state) == OverrideState.APPROVED,
+        col(Override.until) > tonight,
+    )
+    return rows.session.exec(query.order_by(col(Override.asked_at), col(Override.id))).all()
+
+
+def in_force(tx: Tx, request: Request) -> Sequence[Override]:
+    """What two people allow this request now."""
+    rows = Rows.that_may_decide_for(tx.session, request.side)
+    return _in_force(rows, tx.tonight, [request.id])
+
+
+# --- asking and answering -----------------------------------------------------------------------
+
+
+def ask(
+    tx: Tx,
+    request_id: UUID,
+    *,
+    site_id: UUID,
+    until: date,
+    reason: OverrideReason,
+    separation_id: UUID | None = None,
+) -> Override:
+    """Ask a second person to allow a site. ``separation_id`` None: from the request's own case.
+
+    Raises Invalid, naming the wrong field, and Conflict when nothing is to be lifted.
+    """
+    lock_request(tx.session, request_id)
+    request = concerned(tx, request_id)
+    if request.state is RequestState.CLOSED:
+        raise Conflict("request_closed")
+    problems = []
+    site = tx.rows.get(Site, site_id)
+    if site is None or site.side is not Side.VICTIMS or site.opened_at is None:
+        problems.append(FieldProblem("site_id", "unknown_site"))
+    last = tx.tonight + timedelta(days=tx.network.defaults.horizon_nights)
+    if not tx.tonight < until <= last:
+        days = (("first", (tx.tonight + timedelta(days=1)).isoformat()), ("last", last.isoformat()))
+        problems.append(FieldProblem("until", "night_between", days))
+    case = request.case_hash
+    if separation_id is not None:
+        stated = tx.rows.get(SeparationRow, separation_id)
+        if stated is None or stated.request_id != request.id:
+            problems.append(FieldProblem("separation_id", "choice"))
+        else:
+            case = stated.other_case_hash
+    if problems:
+        raise Invalid(*problems)
+    if case is None:
+        raise Conflict("no_separation")
+    assert tx.actor.user_id is not None
+    override = Override(
+        side=Side.VICTIMS,
+        request_id=request.id,
+        other_case_hash=case,
+        site_id=site_id,
+        until=until,
+        against=_whereabouts_of_case(tx, case, request),
+        reason=reason,
+        state=OverrideState.ASKED,
+        asked_by=tx.actor.user_id,
+        asked_at=tx.now,
+    )
+    tx.session.add(override)
+    tx.session.flush()
+    _record(tx, override, "ask")
+    police = (service.key for service in victim_assistance_of(tx, request.service))
+    for service in {tx.network.coordinator, *police}:
+        raise_alert(
+            tx, AlertKind.OVERRIDE_ASKED, service, request, occasion=f"override:{override.id}"
+        )
+    return override
+
+
+def decide(tx: Tx, override_id: UUID, *, approve: bool) -> Override:
+    """The second person's answer. Raises NotAllowed to whoever asked."""
+    override = _locked(tx, override_id)
+    asker, decider = _user(tx, override.asked_by), _user(tx, tx.actor.user_id)
+    if _may_be_one_person(asker, decider):
+        raise NotAllowed("second_person")
+    if override.state is not OverrideState.ASKED:
+        raise Conflict("override_answered")
+    if _is_over(tx, override):
+        raise Conflict("override_expired")
+    if approve:
+        request = concerned(tx, override.request_id)
+        if _whereabouts_of_case(tx, override.other_case_hash, request) != override.against:
+            # the first person looked at something else
+            raise Conflict("override_outdated")
+    override.state = OverrideState.APPROVED if approve else OverrideState.DECLINED
+    override.decided_by, override.decided_at = decider.id, tx.now
+    tx.session.add(override)
+    _record(tx, override, "approve" if approve else "decline")
+    return override
+
+
+def withdraw(tx: Tx, override_id: UUID) -> Override:
+    """Take back a question or what was allowed; either of the two may, and their colleagues."""
+    override = _locked(tx, override_id)
+    if override.state not in {OverrideState.ASKED, OverrideState.APPROVED}:
+        raise Conflict("override_answered")
+    override.state = OverrideState.WITHDRAWN
+    override.withdrawn_by, override.withdrawn_at = tx.actor.user_id, tx.now
+    tx.session.add(override)
+    _record(tx, override, "withdraw")
+    return override
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideView:
+    """An override with the names that its readers need."""
+
+    row: Override
+    request: Request
+    site: Site
+    asked_by: str
+    decided_by: str | None
+    #: asked, and the actor may be the one who answers
+    may_answer: bool
+    may_withdraw: bool
+    #: asked and never answered, or allowed until a day that is over
+    over: bool
+
+
+def list_overrides(
+    tx: Tx, *, request_id: UUID | None = None, limit: int = 50
+) -> list[OverrideView]:
+    """What was asked and answered, newest first: for two-sided people, about their requests."""
+    _only_two_sided(tx)
+    query = tx.rows.select(Override).order_by(col(Override.asked_at).desc(), col(Override.id))
+    if request_id is not None:
+        query = query.where(col(Override.request_id) == request_id)
+    views: list[OverrideView] = []
+    for row in tx.session.exec(query):
+        if len(views) == limit:
+            break
+        request = tx.rows.get(Request, row.request_id)
+        if request is not None and _concerns(tx, request):
+            views.append(_view(tx, row, request))
+    return views
+
+
+def one(tx: Tx, override: Override) -> OverrideView:
+    return _view(tx, override, concerned(tx, override.request_id))
+
+
+def _view(tx: Tx, row: Override, request: Request) -> OverrideView:
+    asker = _user(tx, row.asked_by)
+    over = _is_over(tx, row)
+    waiting = row.state is OverrideState.ASKED and not over
+    return OverrideView(
+        row=row,
+        request=request,
+        site=found(tx.rows.get(Site, row.site_id), "site"),
+        asked_by=asker.name,
+        decided_by=_user(tx, row.decided_by).name if row.decided_by is not None else None,
+        may_answer=waiting and not _may_be_one_person(asker, _user(tx, tx.actor.user_id)),
+        may_withdraw=waiting or (row.state is OverrideState.APPROVED and not over),
+        over=over,
+    )
+
+
+def concerned(tx: Tx, request_id: UUID) -> Request:
+    """A victim-side request about which the actor may decide."""
+    _only_two_sided(tx)
+    request: Request = found(tx.rows.get(Request, request_id), "request")
+    if not _concerns(tx, request):
+        found(None, "request")
+    return request
+
+
+def separations(tx: Tx, request: Request) -> Sequence[SeparationRow]:
+    """Those that were stated when the request was made; its own case has one by itself."""
+    return tx.rows.separations([request.id])
+
+
+def _concerns(tx: Tx, request: Request) -> bool:
+    if request.side is not Side.VICTIMS:
+        return False
+    police = {service.key for service in victim_assistance_of(tx, request.service)}
+    return tx.actor.role is Role.COORDINATOR or tx.actor.service in police
+
+
+def _only_two_sided(tx: Tx) -> None:
+    if tx.actor.role not in TWO_SIDED_ROLES:
+        raise NotAllowed("not_allowed")
+
+
+def _locked(tx: Tx, override_id: UUID) -> Override:
+    """Locked with its request, so that of two answers in one moment one comes second."""
+    _only_two_sided(tx)
+    seen: Override = found(tx.rows.get(Override, override_id), "override")
+    lock_request(tx.session, seen.request_id)
+    concerned(tx, seen.request_id)
+    override: Override = found(tx.rows.get(Override, override_id, for_update=True), "override")
+    return override
+
+
+def _is_over(tx: Tx, override: Override) -> bool:
+    if override.state is OverrideState.ASKED and tx.now >= override.asked_at + ANSWER_WITHIN:
+        return True
+    return override.until <= tx.tonight
+
+
+def _may_be_one_person(one: User, other: User) -> bool:
+    """Two accounts that share a telephone or a name may be one person's: then they do not count."""
+    return (
+        one.id == other.id
+        or one.name.strip().casefold() == other.name.strip().casefold()
+        or (one.phone is not None and one.phone == other.phone)
+    )
+
+
+def _whereabouts_of_case(tx: Tx, case: str, request: Request) -> list[str]:
+    """Where everybody of a case is now, but the request itself."""
+    live = tx.rows.live_placements()
+    theirs = {
+        row.id
+        for row in tx.rows.requests([placement.request_id for placement in live])
+        if row.case_hash == case and row.id != request.id
+    }
+    placements = [placement for placement in live if placement.request_id in theirs]
+    stays: dict[UUID, list[StayRow]] = {}
+    for stay in tx.rows.stays([placement.id for placement in placements]):
+        if stay.left_at is None:
+            stays.setdefault(stay.placement_id, []).append(stay)
+    return sorted(place for each in placements for place in _places(each, stays.get(each.id, ())))
+
+
+def _user(tx: Tx, user_id: UUID | None) -> User:
+    user: User = found(tx.session.get(User, user_id), "user")
+    return user
+
+
+def _record(tx: Tx, override: Override, what: str) -> None:
+    """Both people are in the log by name: each acts in a transaction of their own."""
+    tx.record(
+        f"override.{what}",
+        f"override:{override.id}",
+        side=Side.VICTIMS,
+        request_id=override.request_id,
+        site=str(override.site_id),
+        until=override.until.isoformat(),
+        reason=override.reason.value,
+    )
