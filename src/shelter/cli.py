@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import getpass
+import contextlib
 import os
 import signal
 import sys
@@ -14,7 +14,8 @@ from pathlib import Path
 from sqlmodel import Session
 
 from shelter import i18n, logs, networks, settings
-from shelter.db.keys import KeyProblem, load_keyring
+from shelter.db.key_file import load_keyring
+from shelter.db.keys import KeyProblem
 from shelter.db.migrate import is_current, upgrade
 from shelter.db.session import Database
 from shelter.db.tables import NetworkRow
@@ -22,12 +23,13 @@ from shelter.domain.clock import SystemClock
 from shelter.domain.errors import Invalid, ShelterError
 from shelter.domain.network_file import parse_network
 from shelter.domain.sample_file import parse_sample
-from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
+from shelter.domain.sides import BOTH_SIDES, SYSTEM
 from shelter.domain.toml_reader import NetworkFileError, read_text
-from shelter.services import audit, demo
-from shelter.services.access import create_user
+from shelter.services import audit, audit_chain, demo
 from shelter.services.context import Shelter
 from shelter.services.networks import load_network
+from shelter.upkeep_commands import add_upkeep_commands
+from shelter.user_commands import add_user_commands
 from shelter_solver.tools.commands import add_commands
 
 DEMO_PASSWORD = "une-nuit-au-calme"  # noqa: S105  (shown on the sign-in page of a demo)
@@ -39,7 +41,7 @@ def open_system(config: settings.Settings) -> Shelter:
     return Shelter(
         settings=config,
         database=Database(config.database_url),
-        keyring=load_keyring(config.key_file, create=config.embedded),
+        keyring=load_keyring(config.key_file, create=config.embedded, given=config.keys),
         clock=SystemClock(),
     )
 
@@ -86,31 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("file", help="a sample file, or the bundled secova.sample")
     sample.set_defaults(work=_network_sample)
 
-    keys = commands.add_parser("keys", help="encryption keys")
-    keys_commands = keys.add_subparsers(required=True, metavar="COMMAND")
-    create = keys_commands.add_parser("create", help="make a key file where there is none")
-    create.set_defaults(work=_keys_create)
-
-    user = commands.add_parser("user", help="accounts")
-    user_commands = user.add_subparsers(required=True, metavar="COMMAND")
-    add = user_commands.add_parser("add", help="add an account; asks for its password")
-    add.add_argument("login")
-    add.add_argument("name")
-    add.add_argument("--role", required=True, choices=[role.value for role in Role])
-    add.add_argument("--side", choices=[side.value for side in Side])
-    add.add_argument("--service")
-    add.add_argument("--phone")
-    add.add_argument("--language", default="fr")
-    add.add_argument(
-        "--password-stdin", action="store_true", help="read the password from standard input"
-    )
-    add.set_defaults(work=_user_add)
+    add_user_commands(commands, open_system)
+    add_upkeep_commands(commands, open_system)
 
     chain = commands.add_parser("audit", help="the audit log")
     chain_commands = chain.add_subparsers(required=True, metavar="COMMAND")
     verify = chain_commands.add_parser("verify", help="find any edit, deletion or reordering")
-    verify.add_argument("--head", help="a head noted earlier; finds a cut-off end too")
+    verify.add_argument("--head", help="a head noted earlier, or a file of them")
+    verify.add_argument("--file", type=Path, help="check an export, not the database")
     verify.set_defaults(work=_audit_verify)
+    head = chain_commands.add_parser("head", help="where the log ends, to be noted elsewhere")
+    head.add_argument("--out", type=Path, help="add it to this file")
+    head.set_defaults(work=_audit_head)
+    export = chain_commands.add_parser("export", help="the whole log as lines of JSON")
+    export.add_argument("--out", type=Path, help="a new file; without it standard output")
+    export.set_defaults(work=_audit_export)
 
     serve = command("serve", "serve the pages and the API", _serve)
     demo_server = command(
@@ -160,50 +152,56 @@ def _fill(system: Shelter, name: str) -> None:
     )
 
 
-def _keys_create(config: settings.Settings, _options: argparse.Namespace) -> int:
-    if config.key_file.exists():
-        print(f"{config.key_file} is there already and stays as it is")
-        return 0
-    load_keyring(config.key_file, create=True)
-    print(f"made {config.key_file}; keep a copy of it apart from the database's backups")
-    return 0
-
-
-def _user_add(config: settings.Settings, options: argparse.Namespace) -> int:
-    system = open_system(config)
-    if options.password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = getpass.getpass("password: ")
-    system.run(
-        SYSTEM,
-        lambda tx: create_user(
-            tx,
-            login=options.login,
-            name=options.name,
-            password=password,
-            role=Role(options.role),
-            side=Side(options.side) if options.side else None,
-            service=options.service,
-            phone=options.phone,
-            language=options.language,
-        ),
-    )
-    print(f"added {options.login}")
-    return 0
-
-
 def _audit_verify(config: settings.Settings, options: argparse.Namespace) -> int:
-    system = open_system(config)
-    report = system.database.run(
-        lambda session: audit.verify_chain(session, expected_head=options.head),
-        read_only=True,
-        sides=BOTH_SIDES,
-    )
+    given: str | None = options.head
+    noted: tuple[audit.End, ...] = ()
+    try:
+        if given is not None and Path(given).is_file():
+            noted, given = audit_chain.noted_heads(Path(given).read_text()), None
+        if options.file is not None:
+            with options.file.open(encoding="utf-8") as text:
+                report = audit_chain.verify_export(text, expected_head=given, noted=noted)
+        else:
+            report = open_system(config).database.run(
+                lambda session: audit_chain.verify_chain(session, expected_head=given, noted=noted),
+                read_only=True,
+                sides=BOTH_SIDES,
+            )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     if report.broken_at is not None:
         print(f"broken at entry {report.broken_at}", file=sys.stderr)
         return 1
+    if report.too_old:
+        print(f"{report.too_old} noted heads are older than what is kept", file=sys.stderr)
     print(f"{report.entries} entries, unbroken; head {report.head}")
+    return 0
+
+
+def _audit_head(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    line = system.database.run(
+        lambda session: audit_chain.head_line(session, system.clock.now()),
+        read_only=True,
+        sides=BOTH_SIDES,
+    )
+    if options.out is not None:
+        audit_chain.append_line(options.out, line)
+    print(line)
+    return 0
+
+
+def _audit_export(config: settings.Settings, options: argparse.Namespace) -> int:
+    system = open_system(config)
+    # 0600, and never over a file that is there
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with (
+        open(os.open(options.out, flags, 0o600), "w", encoding="utf-8")
+        if options.out is not None
+        else contextlib.nullcontext(sys.stdout)
+    ) as file:
+        system.run(SYSTEM, lambda tx: audit_chain.write_export(tx, file))
     return 0
 
 

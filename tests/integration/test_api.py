@@ -26,7 +26,7 @@ from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
 from shelter.services import availability, intake
-from shelter.services.access import actor_of
+from shelter.services.sessions import actor_of
 from shelter.services.context import Shelter, Tx
 from shelter.services.outbox import deliver
 from support.server import NOBODY, As, client_of, running_server

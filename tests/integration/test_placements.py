@@ -31,7 +31,7 @@ from shelter.domain.placements import LIVE, MOVES, Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.sides import SYSTEM, Actor, Role, Side
 from shelter.services import placements, watch
-from shelter.services.access import create_user
+from shelter.services.accounts import create_user
 from shelter.services.availability import block_unit
 from shelter.services.placements import StayChoice
 from support.raw import all_seeing

@@ -17,12 +17,13 @@ from shelter.domain.household import Person
 from shelter.domain.messages import MessageState
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Refused
-from shelter.services import alerts, intake, placements, sites, watch
-from shelter.services.access import create_user
+from shelter.services import alerts, intake, placements, sites, units, watch
+from shelter.services.accounts import create_user
 from shelter.services.intake import PlaceOnMap
 from shelter.services.outbox import deliver
 from shelter.services.placements import StayChoice
-from shelter.services.sites import SiteInput, UnitInput
+from shelter.services.sites import SiteInput
+from shelter.services.units import UnitInput
 from support.world import TONIGHT, FakeGateway, World, secova_world
 
 
@@ -118,7 +119,7 @@ def test_a_promised_unit_keeps_its_beds_and_its_rules(world: World) -> None:
         with pytest.raises(Conflict) as refusal:
             world.system.run(
                 staff,
-                lambda tx, c=change: sites.edit_unit(  # type: ignore[misc]
+                lambda tx, c=change: units.edit_unit(  # type: ignore[misc]
                     tx, unit.id, replace(as_it_is(unit), **c), unit.version
                 ),
             )
@@ -126,12 +127,12 @@ def test_a_promised_unit_keeps_its_beds_and_its_rules(world: World) -> None:
     # what promises nothing may change meanwhile, and everything once nobody is expected
     now = world.system.run(
         staff,
-        lambda tx: sites.edit_unit(tx, unit.id, replace(as_it_is(unit), quiet=True), unit.version),
+        lambda tx: units.edit_unit(tx, unit.id, replace(as_it_is(unit), quiet=True), unit.version),
     )
     world.system.run(worker, lambda tx: placements.release(tx, held.id))
     given = replace(as_it_is(unit), **changes[0])
     assert (
-        world.system.run(staff, lambda tx: sites.edit_unit(tx, unit.id, given, now.version)).beds
+        world.system.run(staff, lambda tx: units.edit_unit(tx, unit.id, given, now.version)).beds
         == unit.beds - 1
     )
 
@@ -158,16 +159,16 @@ def test_a_site_moved_into_what_a_resident_avoids_is_told_to_the_victim_side(wor
     request = world.ask(worker, avoid_zones=(PlaceOnMap(lat=50.5700, lon=5.6900, radius_km=2),))
     held = world.hold(worker, request, [StayChoice(unit.id, TONIGHT, TONIGHT + timedelta(days=3))])
     world.confirm(worker, held)
-    assert world.system.run(SYSTEM, watch.watch_separations) == 0  # control: nothing is wrong yet
+    assert watch.watch_separations(world.system) == 0  # control: nothing is wrong yet
     [site] = world.all(Site, name="Sureau")
     where = world.system.run(staff, lambda tx: sites.location_of(tx, site))
     moved = SiteInput("Sureau", "62122", where.address, 50.5705, 5.6905, where.places)
     world.system.run(staff, lambda tx: sites.edit_site(tx, site.id, moved, site.version))
-    assert world.system.run(SYSTEM, watch.watch_separations) == 2
+    assert watch.watch_separations(world.system) == 2
     told = world.all(Alert, kind=AlertKind.SEPARATION_BROKEN)
     assert {alert.service for alert in told} == {"cpas-aywaille", "sapv-secova"}
     assert {alert.side for alert in told} == {Side.VICTIMS}
-    assert world.system.run(SYSTEM, watch.watch_separations) == 0  # once
+    assert watch.watch_separations(world.system) == 0  # once
 
 
 # --- alerts that reach somebody -------------------------------------------------------------------

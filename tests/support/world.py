@@ -24,9 +24,10 @@ from shelter.domain.sample_file import parse_sample
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor
 from shelter.messaging.gateway import Receipt
 from shelter.services import allocate, demo, intake, placements
-from shelter.services.access import actor_of, hash_password
 from shelter.services.context import Shelter, Tx
+from shelter.services.hashing import hash_password
 from shelter.services.networks import load_network
+from shelter.services.sessions import actor_of
 from shelter.settings import Settings
 
 #: a Saturday in November, 22:10 in Belgium: when most calls come

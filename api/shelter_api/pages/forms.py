@@ -17,6 +17,9 @@ from shelter.domain.errors import FieldProblem, Invalid
 E = TypeVar("E", bound=Enum)
 MAX_TEXT = 400
 MAX_VALUES = 200
+#: taken as they were typed, to this length: a password that was set may hold anything, and what a
+#: passkey answers is JSON
+AS_TYPED = {"password": MAX_TEXT, "present_password": MAX_TEXT, "credential": 16_000}
 
 
 class Form:
@@ -159,9 +162,14 @@ async def form_of(request: Request[Any, Any, Any]) -> Form:
         if isinstance(value, str) and len(values) < MAX_VALUES:
             given = values.setdefault(_plain(name), [])
             if len(given) < MAX_VALUES:
-                # a password is taken as it was typed: the one that was set may hold anything
-                given.append(value[:MAX_TEXT] if name == "password" else _plain(value))
+                given.append(_taken(name, value))
     return Form(values)
+
+
+def _taken(name: str, value: str) -> str:
+    if name in AS_TYPED:
+        return value[: AS_TYPED[name]]
+    return _plain(value)
 
 
 def _plain(text: str) -> str:

@@ -16,7 +16,7 @@ from shelter import logs
 from shelter.domain.errors import Conflict
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway
-from shelter.services import audit_chain, idempotency, watch
+from shelter.services import audit_chain, retention, sign_in, watch
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 
@@ -81,12 +81,13 @@ class Ticker:
                 for side in Side
             ),
             ("release_expired_holds", 5, lambda: watch.release_expired_holds(system)),
-            ("watch_separations", 20, lambda: in_one(SYSTEM, watch.watch_separations)),
+            ("watch_separations", 20, lambda: watch.watch_separations(system)),
             ("missed_arrivals", 60, lambda: in_one(SYSTEM, watch.notice_missed_arrivals)),
             ("endings", 300, lambda: in_one(SYSTEM, watch.announce_endings)),
             ("stale", 300, lambda: in_one(SYSTEM, watch.chase_stale_availability)),
             ("note_audit_head", 900, lambda: audit_chain.note_head_daily(system)),
-            ("forget_keys", 3600, lambda: in_one(SYSTEM, idempotency.forget_old)),
+            ("retention", 3600, lambda: retention.run(system)),
+            ("forget_sign_ins", 3600, lambda: in_one(SYSTEM, sign_in.forget_old)),
         )
         for name, seconds, work in jobs:
             self._scheduler.add_job(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import pyotp
 from sqlmodel import select
 
 from shelter.db.tables import ServiceRow, Site, User
 from shelter.domain.errors import Conflict
 from shelter.domain.sample_file import Sample
-from shelter.services.access import hash_password
+from shelter.services import second_factor
 from shelter.services.context import Tx
-from shelter.services.sites import SiteInput, UnitInput, add_site, add_unit
+from shelter.services.hashing import hash_password
+from shelter.services.sites import SiteInput, add_site
+from shelter.services.units import UnitInput, add_unit
 
 
 def load_sample(tx: Tx, sample: Sample, password: str) -> None:
     """Fill an empty network. Raises Conflict where there already is a site or a user.
 
-    All sample users share ``password``.
+    All sample users share ``password``; in a demonstration those who need a code app have one.
     """
     for table in (Site, User):
         if tx.session.exec(select(table.id).limit(1)).first() is not None:
@@ -23,20 +26,22 @@ def load_sample(tx: Tx, sample: Sample, password: str) -> None:
     for service, phone in sample.duty_phones.items():
         tx.session.add(ServiceRow(key=service, duty_phone=phone, updated_at=tx.now))
     hashed = hash_password(password)
-    for user in sample.users:
-        tx.session.add(
-            User(
-                login=user.login,
-                name=user.name,
-                password_hash=hashed,
-                role=user.role,
-                side=user.side,
-                service=user.service,
-                phone=user.phone,
-                language=user.language,
-                created_at=tx.now,
-            )
+    for each in sample.users:
+        user = User(
+            login=each.login,
+            name=each.name,
+            password_hash=hashed,
+            role=each.role,
+            side=each.side,
+            service=each.service,
+            phone=each.phone,
+            language=each.language,
+            created_at=tx.now,
         )
+        tx.session.add(user)
+        if tx.system.settings.demo and user.role in second_factor.REQUIRED_OF:
+            # the sign-in page of a demonstration shows its present code
+            second_factor.install_app(tx, user, pyotp.random_base32())
     for site in sample.sites:
         row = add_site(
             tx,

@@ -1,0 +1,405 @@
+"""Signing in: one answer for every mistake, and no session before everything has been shown."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pyotp
+import pytest
+from argon2 import PasswordHasher
+from sqlmodel import Session, col, select
+
+from shelter.cli import DEMO_PASSWORD
+from shelter.db.session import Database
+from shelter.db.tables import AuditEntry, RecoveryCode, SignInStep, User, UserSession
+from shelter.domain.errors import Conflict, NotAllowed, NotSignedIn, TooMany
+from shelter.domain.sides import SYSTEM, Role
+from shelter.services import hashing, second_factor, sign_in
+from shelter.services.accounts import deactivate, reset_factors, set_password
+from shelter.services.context import Tx
+from shelter.services.second_factor import REQUIRED_OF
+from shelter.services.sessions import SignedIn, Visit, actor_of_token
+from shelter.services.sign_in import HalfSignedIn, with_code, with_password
+from support.server import DEMO_USERS
+from support.world import World, secova_world
+
+LOGIN, POLICE = "garde.aywaille", "sapv.secova"
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return secova_world(database)
+
+
+def secret_of(world: World, login: str = POLICE, column: str = "totp_secret") -> str:
+    [user] = world.all(User, login=login)
+    return world.system.keyring.decrypt("app_user", user.id, column, getattr(user, column))
+
+
+def code_of(world: World, login: str = POLICE, *, steps: int = 0) -> str:
+    """What the app of ``login`` shows now, or some half minutes later."""
+    at = world.clock.now() + timedelta(seconds=30 * steps)
+    return pyotp.TOTP(secret_of(world, login)).at(at)
+
+
+def half(world: World, login: str = POLICE, visit: Visit | None = None) -> str:
+    """The token of half a sign-in."""
+    begun = with_password(world.system, login, DEMO_PASSWORD, visit)
+    assert isinstance(begun, HalfSignedIn)
+    return begun.token
+
+
+def whole(world: World, login: str = LOGIN, visit: Visit | None = None) -> SignedIn:
+    begun = with_password(world.system, login, DEMO_PASSWORD, visit)
+    assert isinstance(begun, SignedIn)
+    return begun
+
+
+def without_factors(world: World, login: str = POLICE) -> None:
+    world.do(SYSTEM, reset_factors, login)
+
+
+def noted(world: World, action: str) -> list[AuditEntry]:
+    return world.all(AuditEntry, action=action)
+
+
+# --- the password -----------------------------------------------------------------------------
+
+
+def test_the_right_password_opens_a_session_as_oneself(world: World) -> None:
+    entered = whole(world, f"  {LOGIN.upper()} ")
+    assert entered.actor == world.user(LOGIN)
+    assert actor_of_token(world.system, entered.token) == world.user(LOGIN)
+
+
+def test_every_mistake_gets_the_same_answer(world: World) -> None:
+    world.do(SYSTEM, deactivate, "garde.trooz")
+    answers = set()
+    for login, password in (
+        (LOGIN, "wrong"),
+        ("nobody.here", DEMO_PASSWORD),
+        ("garde.trooz", DEMO_PASSWORD),
+        (POLICE, "wrong"),
+        ("", ""),
+    ):
+        with pytest.raises(NotSignedIn) as refusal:
+            with_password(world.system, login, password)
+        answers.add((refusal.value.code, tuple(refusal.value.params)))
+    assert answers == {("wrong_password", ())}
+    assert world.all(UserSession) == [] and world.all(SignInStep) == []
+
+
+def test_an_unknown_login_costs_the_same_hash(world: World) -> None:
+    """The stand-in has the parameters of a real hash, or its time would tell who has an account."""
+    [user] = world.all(User, login=LOGIN)
+    assert hashing._DUMMY.rsplit("$", 2)[0] == user.password_hash.rsplit("$", 2)[0]
+    assert PasswordHasher().verify(user.password_hash, DEMO_PASSWORD)
+
+
+def test_the_password_that_stands_for_nobody_opens_nothing() -> None:
+    for password in ("", "A" * 43, "x"):
+        assert hashing.is_right(None, password) is False
+
+
+def test_who_finds_a_long_line_is_told_to_come_back_and_no_hash_is_made(world: World) -> None:
+    """Else a few dozen guesses at once would hold every thread, and nobody could ask for a bed."""
+    places = 0
+    while hashing._line.acquire(blocking=False):
+        places += 1
+    try:
+        with pytest.raises(TooMany) as refusal:
+            with_password(world.system, LOGIN, DEMO_PASSWORD)
+        assert (refusal.value.code, refusal.value.params["seconds"]) == ("busy", 5)
+    finally:
+        for _ in range(places):
+            hashing._line.release()
+    assert places == 8
+    # control: with a place free the same password is tried, and a refusal kept no place
+    assert whole(world)
+    assert hashing._line._value == places  # type: ignore[attr-defined]
+
+
+# --- who needs a second factor ----------------------------------------------------------------
+
+
+def test_roles_that_see_both_sides_or_give_accounts_need_a_second_factor() -> None:
+    assert {Role.SAPV, Role.COORDINATOR, Role.ADMINISTRATOR} == REQUIRED_OF
+
+
+def test_the_password_alone_opens_no_session_where_a_second_factor_is_required(
+    world: World,
+) -> None:
+    for login, (role, _) in DEMO_USERS.items():
+        begun = with_password(world.system, login, DEMO_PASSWORD)
+        assert isinstance(begun, HalfSignedIn if role in REQUIRED_OF else SignedIn), login
+        # the token of a half sign-in is no session's
+        assert (actor_of_token(world.system, begun.token) is None) == (role in REQUIRED_OF)
+
+
+def test_a_code_of_the_app_finishes_the_sign_in(world: World) -> None:
+    entered = with_code(world.system, half(world), code_of(world))
+    assert actor_of_token(world.system, entered.token) == world.user(POLICE)
+    assert [entry.detail["how"] for entry in noted(world, "session.start")] == ["password+app"]
+    assert world.all(SignInStep) == [], "half a sign-in is used up"
+
+
+def test_half_a_sign_in_ends_after_ten_minutes(world: World) -> None:
+    token = half(world)
+    world.clock.forward(minutes=10)
+    with pytest.raises(NotSignedIn) as refusal:
+        with_code(world.system, token, code_of(world))
+    assert refusal.value.code == "half_over"
+    assert sign_in.second_step(world.system, token) is None
+    # control: just before, it is still good
+    token = half(world)
+    world.clock.forward(minutes=9, seconds=59)
+    assert with_code(world.system, token, code_of(world))
+
+
+def test_half_a_sign_in_takes_few_wrong_codes(world: World) -> None:
+    token = half(world)
+    for _ in range(sign_in.MAX_TRIES):
+        with pytest.raises(NotSignedIn, match="wrong_code"):
+            with_code(world.system, token, "000000")
+    world.clock.forward(minutes=2)  # the account's own wait is over
+    with pytest.raises(NotSignedIn, match="half_over"):
+        with_code(world.system, token, code_of(world))
+    # control: from the password on it works
+    assert with_code(world.system, half(world), code_of(world))
+
+
+def test_a_deactivated_account_cannot_finish(world: World) -> None:
+    token = half(world)
+    world.do(SYSTEM, deactivate, POLICE)
+    with pytest.raises(NotSignedIn, match="half_over"):
+        with_code(world.system, token, code_of(world))
+
+
+def test_a_half_sign_in_is_stored_as_a_hash(world: World) -> None:
+    token = half(world)
+    [step] = world.all(SignInStep)
+    assert token not in str(step)
+    with pytest.raises(NotSignedIn):
+        with_code(world.system, step.token_hash, code_of(world))
+
+
+# --- codes are good once ----------------------------------------------------------------------
+
+
+def test_the_same_code_is_refused_the_second_time(world: World) -> None:
+    code = code_of(world)
+    first, second = half(world), half(world)
+    assert with_code(world.system, first, code)
+    with pytest.raises(NotSignedIn, match="wrong_code"):
+        with_code(world.system, second, code)
+    # control: the next code of the same app is taken
+    world.clock.forward(seconds=30)
+    assert with_code(world.system, second, code_of(world))
+
+
+def test_a_code_older_than_the_last_used_one_is_refused_too(world: World) -> None:
+    older, first, second = code_of(world), half(world), half(world)
+    assert with_code(world.system, first, code_of(world, steps=1))
+    with pytest.raises(NotSignedIn, match="wrong_code"):
+        with_code(world.system, second, older)
+
+
+def test_a_clock_may_be_half_a_minute_off_and_no_more(world: World) -> None:
+    secret, now = secret_of(world), world.clock.now()
+    taken = {
+        steps
+        for steps in range(-4, 5)
+        if second_factor.step_of(
+            secret, pyotp.TOTP(secret).at(now + timedelta(seconds=30 * steps)), None, now
+        )
+    }
+    assert taken == {-1, 0, 1}
+
+
+def test_of_two_who_bring_one_code_at_once_one_gets_in(world: World) -> None:
+    code = code_of(world)
+    outcomes = in_parallel(
+        [lambda token=token: with_code(world.system, token, code) for token in halves(world, 2)]
+    )
+    assert sorted(isinstance(outcome, SignedIn) for outcome in outcomes) == [False, True]
+    assert len(world.all(UserSession)) == 1
+
+
+def test_control_checked_in_one_transaction_and_written_in_the_next_both_get_in(
+    world: World,
+) -> None:
+    """The race is there: only the lock between looking and writing keeps the second out."""
+    code, both = code_of(world), threading.Barrier(2, timeout=20)
+    [user] = world.all(User, login=POLICE)
+    secret = secret_of(world)
+
+    def careless() -> bool:
+        def look(session: Session) -> int | None:
+            row = session.get(User, user.id)
+            assert row is not None
+            return second_factor.step_of(secret, code, row.totp_step, world.clock.now())
+
+        step = world.system.database.run(look, read_only=True)
+        both.wait()
+
+        def write(session: Session) -> None:
+            row = session.exec(select(User).where(col(User.id) == user.id)).one()
+            row.totp_step = step
+            session.add(row)
+
+        world.system.database.run(write)
+        return step is not None
+
+    assert in_parallel([careless, careless]) == [True, True]
+
+
+def halves(world: World, number: int) -> list[str]:
+    return [half(world) for _ in range(number)]
+
+
+def in_parallel(works: list) -> list:  # type: ignore[type-arg]
+    """What each returned or raised, run at once."""
+    outcomes: list[object] = [None] * len(works)
+
+    def run(place: int) -> None:
+        try:
+            outcomes[place] = works[place]()
+        except Exception as error:
+            outcomes[place] = error
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return outcomes
+
+
+def test_the_apps_key_is_sealed_and_tied_to_its_account(world: World) -> None:
+    secret = secret_of(world)
+    [police], [coordinator] = world.all(User, login=POLICE), world.all(User, login="coordination")
+    assert police.totp_secret is not None and secret.encode() not in police.totp_secret
+    with pytest.raises(RuntimeError, match="altered or moved"):
+        world.system.keyring.decrypt("app_user", coordinator.id, "totp_secret", police.totp_secret)
+
+
+# --- setting up what is required --------------------------------------------------------------
+
+
+def test_who_must_have_a_second_factor_sets_it_up_before_any_session(world: World) -> None:
+    without_factors(world)
+    token = half(world)
+    step = sign_in.second_step(world.system, token)
+    assert step is not None and not step.app and not step.passkey and step.offered_app
+    assert world.all(UserSession) == []
+    secret, uri = step.offered_app
+    assert pyotp.parse_uri(uri).secret == secret  # type: ignore[attr-defined]
+    with pytest.raises(NotSignedIn, match="wrong_code"):
+        sign_in.set_up_app(world.system, token, "000000")
+    entered, codes = sign_in.set_up_app(
+        world.system, token, pyotp.TOTP(secret).at(world.clock.now())
+    )
+    assert actor_of_token(world.system, entered.token) == world.user(POLICE)
+    assert len(set(codes)) == second_factor.RECOVERY_CODES
+    assert [entry.detail["factor"] for entry in noted(world, "factor.add")] == ["app"]
+    # the proving code is used up, and from now on a code is asked for
+    with pytest.raises(NotSignedIn, match="wrong_code"):
+        with_code(world.system, half(world), pyotp.TOTP(secret).at(world.clock.now()))
+
+
+def test_who_has_a_second_factor_cannot_replace_it_with_the_password_alone(world: World) -> None:
+    token = half(world)
+    [user] = world.all(User, login=POLICE)
+    world.do(SYSTEM, lambda tx: second_factor.offer_app(tx, second_factor.locked(tx, user.id)))
+    pending = secret_of(world, column="totp_pending")
+    with pytest.raises(NotAllowed, match="factor_there"):
+        sign_in.set_up_app(world.system, token, pyotp.TOTP(pending).at(world.clock.now()))
+    assert world.all(UserSession) == []
+
+
+def test_a_role_keeps_its_last_second_factor_and_others_may_drop_theirs(world: World) -> None:
+    def remove(tx: Tx, login: str) -> None:
+        user = tx.session.exec(select(User).where(col(User.login) == login)).one()
+        second_factor.remove_app(tx, second_factor.locked(tx, user.id))
+
+    with pytest.raises(Conflict, match="last_factor"):
+        world.do(SYSTEM, remove, POLICE)
+
+    def install(tx: Tx, login: str) -> None:
+        user = tx.session.exec(select(User).where(col(User.login) == login)).one()
+        second_factor.install_app(tx, user, pyotp.random_base32())
+
+    world.do(SYSTEM, install, LOGIN)
+    assert half(world, LOGIN), "who chose a second factor is asked for it"
+    world.do(SYSTEM, remove, LOGIN)
+    assert whole(world, LOGIN)
+
+
+# --- codes on paper ---------------------------------------------------------------------------
+
+
+def recovery_codes(world: World, login: str = POLICE) -> list[str]:
+    def make(tx: Tx) -> list[str]:
+        user = tx.session.exec(select(User).where(col(User.login) == login)).one()
+        return second_factor.new_recovery_codes(tx, second_factor.locked(tx, user.id))
+
+    return world.do(SYSTEM, make)
+
+
+def test_a_recovery_code_stands_in_for_the_app_once(world: World) -> None:
+    code, another, *_ = recovery_codes(world)
+    # as typed at night
+    assert with_code(world.system, half(world), code.lower().replace("-", " "))
+    with pytest.raises(NotSignedIn, match="wrong_code"):
+        with_code(world.system, half(world), code)
+    assert with_code(world.system, half(world), another)  # control
+    assert len(noted(world, "recovery_code.use")) == 2
+    assert sum(row.used_at is not None for row in world.all(RecoveryCode)) == 2
+
+
+def test_of_two_who_bring_one_recovery_code_at_once_one_gets_in(world: World) -> None:
+    code = recovery_codes(world)[0]
+    outcomes = in_parallel(
+        [lambda token=token: with_code(world.system, token, code) for token in halves(world, 2)]
+    )
+    assert sorted(isinstance(outcome, SignedIn) for outcome in outcomes) == [False, True]
+
+
+def test_new_recovery_codes_void_the_old_ones_and_nobody_elses_are_taken(world: World) -> None:
+    old, others = recovery_codes(world), recovery_codes(world, "coordination")
+    new = recovery_codes(world)
+    for code in (old[0], others[0]):
+        with pytest.raises(NotSignedIn, match="wrong_code"):
+            with_code(world.system, half(world), code)
+    assert with_code(world.system, half(world), new[0])
+
+
+def test_recovery_codes_are_kept_as_keyed_hashes(world: World) -> None:
+    codes = recovery_codes(world)
+    kept = str([row.model_dump() for row in world.all(RecoveryCode)])
+    assert not [code for code in codes if code in kept or code.replace("-", "") in kept]
+
+
+# --- what an administrator does at the terminal -----------------------------------------------
+
+
+def test_resetting_factors_ends_the_sessions_and_asks_for_new_ones(world: World) -> None:
+    entered = with_code(world.system, half(world), code_of(world))
+    codes = recovery_codes(world)
+    world.do(SYSTEM, reset_factors, POLICE)
+    assert actor_of_token(world.system, entered.token) is None
+    token = half(world)
+    step = sign_in.second_step(world.system, token)
+    assert step is not None and step.offered_app, "set up anew, before any session"
+    with pytest.raises(NotSignedIn):
+        with_code(world.system, token, codes[0])
+
+
+def test_another_password_ends_every_session_and_the_old_one_is_wrong(world: World) -> None:
+    entered = whole(world)
+    world.do(SYSTEM, set_password, LOGIN, "trois chats sur un radiateur")
+    assert actor_of_token(world.system, entered.token) is None
+    with pytest.raises(NotSignedIn, match="wrong_password"):
+        with_password(world.system, LOGIN, DEMO_PASSWORD)
+    assert with_password(world.system, LOGIN, "trois chats sur un radiateur")
