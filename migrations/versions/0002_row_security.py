@@ -19,8 +19,12 @@ depends_on = None
 TABLES = (
     "alert",
     "block",
+    "break_glass",
+    "figure",
+    "known_address",
     "message",
     "occupied_night",
+    "override",
     "placement",
     "request",
     "separation",

@@ -26,9 +26,9 @@ from shelter.services.allocate import ChangeView, Offer, OptionView
 from shelter.services.availability import block_unit, unblock_unit
 from shelter.services.context import Tx
 from shelter.services.intake import Amendment, KeptApart
+from shelter.services.locations import solver_site
 from shelter.services.placements import StayChoice
 from shelter.services.problems import situation
-from shelter.services.sites import solver_site
 from shelter_solver import distance_m, verify
 from shelter_solver.problem import Stay
 from support.world import TONIGHT, World, secova_world

@@ -12,11 +12,12 @@ from shelter.domain.errors import Invalid, NotAllowed
 from shelter.domain.household import Person
 from shelter.domain.requests import Urgency
 from shelter.domain.sides import Side
-from shelter.services import placements, sites
+from shelter.services import placements, sites, units
 from shelter.services.availability import block_unit
 from shelter.services.board import Board, Cell, Night, UnitLine, board
 from shelter.services.placements import StayChoice
-from shelter.services.sites import SiteInput, UnitInput
+from shelter.services.sites import SiteInput
+from shelter.services.units import UnitInput
 from support.world import TONIGHT, World, secova_world
 
 
@@ -136,7 +137,7 @@ def test_a_site_that_waits_is_not_free(world: World) -> None:
     site = world.do(
         staff, sites.add_site, SiteInput("Granit", "62032", "9 rue du Mirage", 50.52, 5.55)
     )
-    world.do(staff, sites.add_unit, site.id, UnitInput("Chambre", 1))
+    world.do(staff, units.add_unit, site.id, UnitInput("Chambre", 1))
     shown = world.do(staff, board)
     assert line(shown, "Granit", "Chambre").nights[0].cell is Cell.WAITING
     assert shown.free_tonight == before

@@ -16,8 +16,9 @@ from shelter.db.tables import AuditEntry, Site, Unit
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound, ShelterError, Stale
 from shelter.domain.sides import SYSTEM, Side
 from shelter.services import networks as network_service
-from shelter.services import sites
-from shelter.services.sites import SiteInput, UnitInput
+from shelter.services import sites, units
+from shelter.services.sites import SiteInput
+from shelter.services.units import UnitInput
 from support.world import World, secova_world
 
 #: in Esneux, 900 m from the victim site Églantine, and 3 km or more from all others
@@ -249,16 +250,16 @@ def test_a_unit_names_its_wrong_field(sqlite_database: Database, field: str, val
     world = secova_world(sqlite_database)
     site = site_named(world, "Genêt")
     given = UnitInput(**(asdict(UnitInput("Grenier", 2)) | {field: value}))
-    error = refusal(world, "logement.chaudfontaine", sites.add_unit, site.id, given)
+    error = refusal(world, "logement.chaudfontaine", units.add_unit, site.id, given)
     assert isinstance(error, Invalid)
     assert [problem.field for problem in error.problems] == [field]
 
 
 def test_an_edit_over_somebody_elses_is_stale(world: World) -> None:
     staff, unit = world.user("logement.chaudfontaine"), world.unit("Genêt", "Studio")
-    world.do(staff, sites.edit_unit, unit.id, UnitInput("Studio", 2), 1)
+    world.do(staff, units.edit_unit, unit.id, UnitInput("Studio", 2), 1)
     with pytest.raises(Stale):
-        world.do(staff, sites.edit_unit, unit.id, UnitInput("Studio", 3), 1)
+        world.do(staff, units.edit_unit, unit.id, UnitInput("Studio", 3), 1)
     [row] = world.all(Unit, id=unit.id)
     assert (row.beds, row.version) == (2, 2)
 
@@ -266,7 +267,7 @@ def test_an_edit_over_somebody_elses_is_stale(world: World) -> None:
 def test_a_label_is_taken_once_on_a_site(world: World) -> None:
     site = site_named(world, "Genêt")
     error = refusal(
-        world, "logement.chaudfontaine", sites.add_unit, site.id, UnitInput("Studio", 2)
+        world, "logement.chaudfontaine", units.add_unit, site.id, UnitInput("Studio", 2)
     )
     assert error.code == "unit_label_taken"
 

@@ -78,17 +78,19 @@ def test_every_job_tells_once_however_often_and_by_how_many_it_is_run(world: Wor
         watch.notice_missed_arrivals,
         watch.announce_endings,
         watch.chase_stale_availability,
-        watch.watch_separations,
     )
     line = threading.Barrier(4)
 
+    def by_themselves() -> int:
+        return watch.release_expired_holds(world.system) + watch.watch_separations(world.system)
+
     def work(_number: int) -> int:
         line.wait(timeout=20)
-        return watch.release_expired_holds(world.system) + sum(job(world, each) for each in jobs)
+        return by_themselves() + sum(job(world, each) for each in jobs)
 
     with ThreadPoolExecutor(4) as pool:
         noticed = sum(pool.map(work, range(4)))
-    again = watch.release_expired_holds(world.system) + sum(job(world, each) for each in jobs)
+    again = by_themselves() + sum(job(world, each) for each in jobs)
 
     assert world.placement(held.id).state is PlacementState.EXPIRED
     # 1 hold, 3 missed arrivals, 1 ending, 19 units asked about
@@ -226,8 +228,8 @@ def _too_close(world: World) -> tuple[Request, Request]:
 def test_a_broken_separation_is_told_to_the_victim_side_and_the_sapv_alone(world: World) -> None:
     victim, perpetrator = _too_close(world)
 
-    assert job(world, watch.watch_separations) == 2
-    assert job(world, watch.watch_separations) == 0
+    assert watch.watch_separations(world.system) == 2
+    assert watch.watch_separations(world.system) == 0
 
     raised = world.all(Alert, kind=AlertKind.SEPARATION_BROKEN)
     assert {alert.service for alert in raised} == {"cpas-aywaille", "sapv-secova"}
@@ -248,20 +250,20 @@ def test_a_broken_separation_is_told_to_the_victim_side_and_the_sapv_alone(world
 def test_control_far_enough_apart_nobody_is_told(world: World) -> None:
     place_in(world, "garde.aywaille", "Genêt", "1er étage", people=WOMAN, case_reference=CASE)
     place_in(world, "garde.auteurs", "Ardoise", "Chambre 1", people=MAN, case_reference=CASE)
-    assert job(world, watch.watch_separations) == 0
+    assert watch.watch_separations(world.system) == 0
 
 
 def test_a_separation_that_is_broken_a_second_time_is_told_a_second_time(world: World) -> None:
     """Found broken: the same two people put too close again, and nobody heard of it."""
     _, perpetrator = _too_close(world)
-    job(world, watch.watch_separations)
+    watch.watch_separations(world.system)
     [first] = world.all(PlacementRow, request_id=perpetrator.id)
     actor = world.user("garde.auteurs")
     world.do(actor, placements.cancel, first.id)
-    assert job(world, watch.watch_separations) == 0  # control: it is not broken now
+    assert watch.watch_separations(world.system) == 0  # control: it is not broken now
     choice = StayChoice(world.unit("Ardoise", "Chambre 2").id, TONIGHT, TONIGHT + timedelta(days=7))
     world.confirm(actor, world.hold(actor, perpetrator, [choice]))
-    assert job(world, watch.watch_separations) == 2
+    assert watch.watch_separations(world.system) == 2
 
 
 def test_the_perpetrator_side_is_never_refused_for_a_victims_wider_distance(world: World) -> None:

@@ -34,9 +34,11 @@ ALLOWED: dict[tuple[S, A], S] = {
     (S.AWAITING_REVIEW, A.CANCEL): S.CANCELLED,
     (S.CONFIRMED, A.ARRIVE): S.ARRIVED,
     (S.CONFIRMED, A.EXTEND): S.CONFIRMED,
+    (S.CONFIRMED, A.MOVE): S.CONFIRMED,
     (S.CONFIRMED, A.NO_SHOW): S.NO_SHOW,
     (S.CONFIRMED, A.CANCEL): S.CANCELLED,
     (S.ARRIVED, A.EXTEND): S.ARRIVED,
+    (S.ARRIVED, A.MOVE): S.ARRIVED,
     (S.ARRIVED, A.DEPART): S.DEPARTED,
 }
 EVERY_PAIR = list(product(S, A))
@@ -77,6 +79,7 @@ def test_an_address_opens_only_for_a_promised_or_running_stay() -> None:
         (A.SUBMIT, {Role.ON_CALL}),
         (A.RELEASE, {Role.ON_CALL}),
         (A.EXTEND, {Role.ON_CALL}),
+        (A.MOVE, {Role.ON_CALL}),
         (A.CANCEL, {Role.ON_CALL}),
         (A.APPROVE, {Role.COORDINATOR}),
         (A.DECLINE, {Role.COORDINATOR}),

@@ -9,6 +9,7 @@ import pytest
 
 from shelter import i18n
 from shelter.domain.alerts import AlertKind
+from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.availability import BlockReason, Freshness, Sharing
 from shelter.domain.household import Language, Person
 from shelter.domain.messages import MessageState
@@ -81,6 +82,10 @@ def _put_together() -> set[str]:
             for part in ("", ".sure", ".yes")
         },
         "ask": {"may_use_two_units", "may_change_unit"},
+        "audience": {
+            *(f"reason.{reason}" for reason in AudienceReason),
+            *(f"state.{state}" for state in AudienceState),
+        },
         "history": _history(),
         "reason": _in_code(r'\bReason\("([a-z_]+)"') - {"no_units", "unverified"},
         "blocked": {*(code for code, _ in RULES), "no_units", "unverified"},

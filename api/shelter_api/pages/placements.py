@@ -13,9 +13,8 @@ from litestar.response import Redirect
 
 from shelter.db.tables import PlacementRow, Request
 from shelter.domain.errors import NotFound, ShelterError
-from shelter.domain.placements import RUNNING
 from shelter.domain.sides import Role
-from shelter.services import placements
+from shelter.services import addresses, looks, placements
 from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import views
@@ -43,6 +42,7 @@ ACTIONS: Mapping[str, Callable[[Tx, UUID, date], PlacementRow]] = {
 def _one(tx: Tx, placement_id: UUID) -> views.Placed:
     row = placements.readable_placement(tx, placement_id)
     request: Request = found(tx.rows.get(Request, row.request_id), "request")
+    looks.placement_looked_at(tx, row, request)
     return views.placed(tx, row, request)
 
 
@@ -111,11 +111,20 @@ def act(
     **only(*ON_SITE),
 )
 def address_page(request: Call, placement_id: FromPath[UUID]) -> Response[Any]:
-    """Says what a look is, and asks for it. Nothing is revealed by coming here."""
+    """Says what a look is, and asks for it. Nothing is revealed by coming here.
+
+    Refused, like the look itself, to everybody who may not have the address now.
+    """
+
+    def look(tx: Tx) -> dict[str, Any]:
+        live = _one(tx, placement_id)
+        addresses.sites_to_open(tx, live.row)
+        return {"live": live}
+
     return show(
         request,
         "placements/address.html",
-        lambda tx: {"live": _one(tx, placement_id), "running": RUNNING},
+        look,
         revealed=None,
         came_from=f"/placements/{placement_id}/address",
     )
@@ -136,7 +145,7 @@ def reveal_address(request: Call, placement_id: FromPath[UUID]) -> Response[Any]
     return show(
         request,
         "placements/address.html",
-        lambda tx: {"live": _one(tx, placement_id), "running": RUNNING},
+        lambda tx: {"live": _one(tx, placement_id)},
         revealed=[(site, location.address) for site, location in revealed],
         came_from=f"/placements/{placement_id}/address",
     )

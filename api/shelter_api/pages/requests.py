@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from shelter.db.tables import Site
 from shelter.domain.errors import Conflict, Invalid, ShelterError
 from shelter.domain.placements import LIVE
 from shelter.domain.requests import STATED_OUTCOMES, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
-from shelter.services import allocate, intake, placements
-from shelter.services.context import Tx
+from shelter.services import allocate, intake, looks, overrides, placements
+from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import request_form, views
 from shelter_api.pages.common import Call, Notice, read, system_of, write_once
 from shelter_api.pages.forms import Form, Posted
+from shelter_api.pages.moves import stays_of
 from shelter_api.pages.rendering import show
 from shelter_api.v1.common import cursor, place_of
 
@@ -101,12 +102,17 @@ def show_request(
 
     def look(tx: Tx) -> dict[str, Any]:
         row = intake.readable_request(tx, request_id)
+        looks.request_looked_at(tx, row)
         every = [views.placed(tx, each, row) for each in intake.placements_of(tx, row)]
         return {
             "it": row,
             "live": next((view for view in every if view.row.state in LIVE), None),
             "past": [view for view in every if view.row.state not in LIVE],
             "history": intake.history(tx, request_id),
+            "allowances": [
+                (found(tx.rows.get(Site, each.site_id), "site").name, each.until)
+                for each in overrides.in_force(tx, row)
+            ],
             "works_on_it": tx.actor.role is Role.ON_CALL,
             "outcomes": [each for each in Outcome if each in STATED_OUTCOMES],
             "urgencies": tuple(reversed(Urgency)),
@@ -147,27 +153,10 @@ def hold(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[An
         return f"/requests/{request_id}"
 
     try:
-        choice = _choice(form)
+        choice = stays_of(form)
         return write_once(request, form, work)
     except ShelterError as error:
         return show_request(request, request_id, Notice(error))
-
-
-def _choice(form: Form) -> list[placements.StayChoice]:
-    """``stay=UNIT|FIRST|END``, once for each part of the option."""
-    choice = []
-    for part in form.texts("stay")[: placements.MAX_PARTS]:
-        try:
-            unit, first, end = part.split("|")
-            choice.append(
-                placements.StayChoice(
-                    UUID(unit), date.fromisoformat(first), date.fromisoformat(end)
-                )
-            )
-        except ValueError:
-            form.wrong("stays", "choice")
-    form.check()
-    return choice
 
 
 @post(

@@ -12,7 +12,7 @@ from shelter.db.tables import Unit
 from shelter.domain.availability import BlockReason, Sharing
 from shelter.domain.errors import ShelterError
 from shelter.domain.household import Person
-from shelter.services import availability, sites
+from shelter.services import availability, sites, units
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages.common import Call, Notice, local_path, read, write_once
@@ -52,7 +52,7 @@ def new_unit(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
 )
 def add_unit(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
-        sites.add_unit(tx, site_id, _unit_input(form))
+        units.add_unit(tx, site_id, _unit_input(form))
         return f"/sites/{site_id}"
 
     try:
@@ -63,20 +63,20 @@ def add_unit(request: Call, site_id: FromPath[UUID], form: Posted) -> Response[A
 
 @get("/units/{unit_id:uuid}/edit", sync_to_thread=True, include_in_schema=False, **only(*MANAGERS))
 def edit_page(request: Call, unit_id: FromPath[UUID]) -> Response[Any]:
-    unit = read(request, lambda tx: sites.managed_unit(tx, unit_id))
+    unit = read(request, lambda tx: units.managed_unit(tx, unit_id))
     return _form_page(request, unit.site_id, unit, _filled(unit), None)
 
 
 @post("/units/{unit_id:uuid}/edit", sync_to_thread=True, include_in_schema=False, **only(*MANAGERS))
 def edit_unit(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
-        unit = sites.edit_unit(tx, unit_id, _unit_input(form), form.whole("version"))
+        unit = units.edit_unit(tx, unit_id, _unit_input(form), form.whole("version"))
         return f"/sites/{unit.site_id}"
 
     try:
         return write_once(request, form, work)
     except ShelterError as error:
-        unit = read(request, lambda tx: sites.managed_unit(tx, unit_id))
+        unit = read(request, lambda tx: units.managed_unit(tx, unit_id))
         return _form_page(request, unit.site_id, unit, form, Notice(error))
 
 
@@ -113,10 +113,10 @@ def _filled(unit: Unit) -> Form:
     )
 
 
-def _unit_input(form: Form) -> sites.UnitInput:
+def _unit_input(form: Form) -> units.UnitInput:
     """Raises Invalid with every field that cannot be read."""
     numbers = {name: form.whole(name) for name in NUMBERS}
-    given = sites.UnitInput(
+    given = units.UnitInput(
         label=form.text("label"),
         sharing=form.choice("sharing", Sharing, Sharing.PRIVATE),
         admits=frozenset(form.choices("admits", Person)),
@@ -153,7 +153,7 @@ def still_true(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response
 )
 def block(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
     """Close nights, or mark a unit occupied, being cleaned, out of service or kept back."""
-    unit = read(request, lambda tx: sites.managed_unit(tx, unit_id))
+    unit = read(request, lambda tx: units.managed_unit(tx, unit_id))
 
     def work(tx: Tx) -> str:
         reason = form.required_choice("reason", BlockReason)
@@ -181,7 +181,7 @@ def unblock(
     """Open the nights again, from tonight on."""
 
     def work(tx: Tx) -> str:
-        unit = sites.managed_unit(tx, unit_id)
+        unit = units.managed_unit(tx, unit_id)
         availability.unblock_unit(tx, unit_id, block_id)
         return f"/sites/{unit.site_id}"
 

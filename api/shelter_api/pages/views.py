@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from shelter.db.tables import Alert, Block, PlacementRow, Request, Site, StayRow, Unit
+from shelter.db.tables import Alert, Block, PlacementRow, Request, Site, Unit
 from shelter.domain.availability import Freshness, freshness
-from shelter.domain.placements import RUNNING, Action, PlacementState, actions_for
+from shelter.domain.placements import Action, PlacementState, actions_for
 from shelter.domain.sides import Role
 from shelter.services import availability
+from shelter.services.addresses import may_open
 from shelter.services.context import Tx, found
+from shelter.services.lifecycle import sites_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +66,31 @@ def placed(tx: Tx, row: PlacementRow, request: Request) -> Placed:
 def all_placed(
     tx: Tx, rows: Iterable[PlacementRow], requests: dict[UUID, Request]
 ) -> tuple[Placed, ...]:
-    rows = list(rows)
-    stays: dict[UUID, list[StayRow]] = {}
-    for stay in tx.rows.stays([row.id for row in rows]):
-        stays.setdefault(stay.placement_id, []).append(stay)
-    views = []
-    for row in rows:
-        parts = tuple(_part(tx, stay) for stay in stays.get(row.id, ()))
-        views.append(
-            Placed(
-                row=row,
-                request=requests[row.request_id],
-                parts=parts,
-                actions=actions_for(row.state, tx.actor.role) if tx.actor.role else (),
-                may_reveal=_may_reveal(tx, row, parts),
-                nights_left=(row.end_night - tx.tonight).days,
-            )
+    return tuple(
+        Placed(
+            row=row,
+            request=requests[row.request_id],
+            parts=parts_of(tx, row),
+            actions=actions_for(row.state, tx.actor.role) if tx.actor.role else (),
+            may_reveal=may_open(tx, row),
+            nights_left=(row.end_night - tx.tonight).days,
         )
-    return tuple(views)
+        for row in rows
+    )
 
 
-def _part(tx: Tx, stay: StayRow) -> Part:
-    unit: Unit = found(tx.rows.get(Unit, stay.unit_id), "unit")
-    site: Site = found(tx.rows.get(Site, unit.site_id), "site")
-    return Part(unit, site, stay.first_night, stay.end_night)
+def parts_of(tx: Tx, row: PlacementRow) -> tuple[Part, ...]:
+    """Where a placement is, as far as the reader works there.
 
-
-def _may_reveal(tx: Tx, row: PlacementRow, parts: tuple[Part, ...]) -> bool:
-    """As ``placements.reveal_address`` decides; it decides again when it is asked."""
-    if row.state not in RUNNING:
-        return False
-    if tx.actor.role is Role.COMMUNE_STAFF:
-        return any(part.site.service == tx.actor.service for part in parts)
-    return tx.actor.user_id in {row.held_by, row.confirmed_by}
+    Staff see their own site and not the name of another; a site that the household was moved away
+    from, or that serves the other side by now, is nobody's to see here.
+    """
+    staff = tx.actor.role is Role.COMMUNE_STAFF
+    return tuple(
+        Part(found(tx.rows.get(Unit, stay.unit_id), "unit"), site, stay.first_night, stay.end_night)
+        for stay, site in sites_of(tx, row)
+        if not staff or site.service == tx.actor.service
+    )
 
 
 def placed_at(tx: Tx, sites: Collection[Site]) -> tuple[Placed, ...]:
@@ -109,7 +103,9 @@ def placed_at(tx: Tx, sites: Collection[Site]) -> tuple[Placed, ...]:
         and (tx.actor.role is not Role.ON_CALL or row.service == tx.actor.service)
     ]
     here = {
-        stay.placement_id for stay in tx.rows.stays([p.id for p in live]) if stay.unit_id in units
+        stay.placement_id
+        for stay in tx.rows.stays([p.id for p in live])
+        if stay.unit_id in units and stay.left_at is None
     }
     rows = sorted((p for p in live if p.id in here), key=lambda p: (p.first_night, str(p.id)))
     requests = {r.id: r for r in tx.rows.requests([row.request_id for row in rows])}

@@ -11,9 +11,10 @@ from litestar.params import FromPath, FromQuery
 from shelter.db.tables import Alert, Request
 from shelter.domain.alerts import AlertKind
 from shelter.domain.sides import Role, Side
-from shelter.services import alerts
+from shelter.services import alerts, replans
 from shelter.services.context import Tx
 from shelter_api.access import only
+from shelter_api.language import language_of
 from shelter_api.v1.common import (
     Call,
     Cursor,
@@ -23,8 +24,10 @@ from shelter_api.v1.common import (
     page_of,
     place_of,
     read,
+    system_of,
     write_once,
 )
+from shelter_api.v1.moves import ReplanOut, replan_out
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 
@@ -41,24 +44,39 @@ class AlertOut(Out):
     acknowledged_via: str | None
 
 
+class AlertDetail(AlertOut):
+    #: of a broken separation: where they are now is (still) not safe; None: nobody is there now
+    is_broken: bool | None
+    #: how many other places there are today, whoever reads this
+    other_places: int | None
+    #: the service that must act
+    acts: str | None
+    #: the places themselves, for those who work on the household
+    replan: ReplanOut | None
+
+
 class AlertList(Out):
     items: list[AlertOut]
     #: give it as ``cursor`` to get the next page; None on the last
     next: str | None
 
 
-def _out(tx: Tx, alert: Alert) -> AlertOut:
-    request = tx.rows.get(Request, alert.request_id) if alert.request_id is not None else None
+def _out(alert: Alert, reference: str | None) -> AlertOut:
     return AlertOut(
         id=alert.id,
         kind=alert.kind,
         side=alert.side,
         service=alert.service,
-        reference=request.code if request is not None else None,
+        reference=reference,
         created_at=alert.created_at,
         acknowledged_at=alert.acknowledged_at,
         acknowledged_via=alert.acknowledged_via,
     )
+
+
+def _named(tx: Tx, alert: Alert) -> AlertOut:
+    request = tx.rows.get(Request, alert.request_id) if alert.request_id is not None else None
+    return _out(alert, request.code if request is not None else None)
 
 
 @get("/alerts", sync_to_thread=True, **only(*READERS))
@@ -75,9 +93,28 @@ def list_alerts(
         answered = False if open_only else None
         rows = alerts.list_alerts(tx, answered=answered, after=place, limit=size + 1)
         page, following = page_of(rows, size)
-        return AlertList(items=[_out(tx, alert) for alert in page], next=following)
+        return AlertList(items=[_named(tx, alert) for alert in page], next=following)
 
     return read(request, look)
+
+
+@get("/alerts/{alert_id:uuid}", sync_to_thread=True, **only(*READERS))
+def get_alert(request: Call, alert_id: FromPath[UUID]) -> AlertDetail:
+    """One alert; of a broken separation with the re-plan, computed now.
+
+    The police see that there is one and whose turn it is, and not where.
+    """
+    detail = replans.alert_detail(system_of(request), request.user, alert_id)
+    plan, about = detail.replan, detail.request
+    return AlertDetail(
+        **_out(detail.alert, about.code if about is not None else None).model_dump(),
+        is_broken=plan.is_broken if plan is not None else None,
+        other_places=len(plan.options) if plan is not None else None,
+        acts=about.service if plan is not None and about is not None else None,
+        replan=replan_out(plan, language_of(request))
+        if plan is not None and detail.may_see_places
+        else None,
+    )
 
 
 @post("/alerts/{alert_id:uuid}/acknowledgement", sync_to_thread=True, **only(*READERS))
@@ -86,8 +123,8 @@ def acknowledge(
 ) -> Response[AlertOut]:
     """Say that somebody is dealing with it."""
     return write_once(
-        request, idempotency_key, None, lambda tx: _out(tx, alerts.acknowledge(tx, alert_id))
+        request, idempotency_key, None, lambda tx: _named(tx, alerts.acknowledge(tx, alert_id))
     )
 
 
-route_handlers = (list_alerts, acknowledge)
+route_handlers = (list_alerts, get_alert, acknowledge)

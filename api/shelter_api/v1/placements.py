@@ -10,11 +10,12 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
-from shelter.db.tables import PlacementRow, Site, Unit
+from shelter.db.tables import PlacementRow, Request, Unit
 from shelter.domain.placements import Action, PlacementState, actions_for
 from shelter.domain.sides import Role, Side
-from shelter.services import placements
+from shelter.services import looks, placements
 from shelter.services.context import Tx, found
+from shelter.services.lifecycle import sites_of
 from shelter_api.access import only
 from shelter_api.v1.common import Call, IdempotencyKey, In, Out, read, tagged, write, write_once
 
@@ -67,10 +68,12 @@ class AddressList(Out):
 
 
 def placement_out(tx: Tx, row: PlacementRow) -> PlacementOut:
+    staff = tx.actor.role is Role.COMMUNE_STAFF
     parts = []
-    for stay in tx.rows.stays([row.id]):
+    for stay, site in sites_of(tx, row):
+        if staff and site.service != tx.actor.service:
+            continue  # their own site, and not the name of another
         unit: Unit = found(tx.rows.get(Unit, stay.unit_id), "unit")
-        site: Site = found(tx.rows.get(Site, unit.site_id), "site")
         parts.append(
             PartOut(
                 unit_id=unit.id,
@@ -102,12 +105,13 @@ def _act(
 @get("/placements/{placement_id:uuid}", sync_to_thread=True, **only(*READERS))
 def get_placement(request: Call, placement_id: FromPath[UUID]) -> Response[PlacementOut]:
     """One placement, and what you may do about it now."""
-    return tagged(
-        read(
-            request,
-            lambda tx: placement_out(tx, placements.readable_placement(tx, placement_id)),
-        )
-    )
+
+    def look(tx: Tx) -> PlacementOut:
+        row = placements.readable_placement(tx, placement_id)
+        looks.placement_looked_at(tx, row, found(tx.rows.get(Request, row.request_id), "request"))
+        return placement_out(tx, row)
+
+    return tagged(read(request, look))
 
 
 @post("/placements/{placement_id:uuid}/confirmation", sync_to_thread=True, **only(Role.ON_CALL))

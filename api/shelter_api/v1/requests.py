@@ -16,7 +16,7 @@ from shelter.domain.errors import ShelterError, Taken
 from shelter.domain.household import Language, Person
 from shelter.domain.requests import Outcome, RequestState, Urgency
 from shelter.domain.sides import Role, Side
-from shelter.services import allocate, intake, placements
+from shelter.services import allocate, intake, looks, placements
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.errors import problem
@@ -40,6 +40,7 @@ from shelter_api.v1.common import (
     write_once,
 )
 from shelter_api.v1.placements import PlacementOut, placement_out
+from shelter_solver.result import Reason
 
 READERS = (Role.ON_CALL, Role.COORDINATOR)
 Km = Annotated[float, Field(ge=0, le=intake.MAX_DISTANCE_KM, allow_inf_nan=False)]
@@ -177,6 +178,8 @@ class OptionOut(Out):
     stays: list[StayOut]
     reasons: list[ReasonOut]
     decided_by: str | None
+    #: until when two people allow this place, although a separation forbids it
+    allowed_until: date | None = None
 
 
 class ChangeOut(ReasonOut):
@@ -274,7 +277,12 @@ def list_requests(
 @get("/requests/{request_id:uuid}", sync_to_thread=True, **only(*READERS))
 def get_request(request: Call, request_id: FromPath[UUID]) -> Response[RequestDetail]:
     """One request with its placements."""
-    return tagged(read(request, lambda tx: _detail(tx, request_id)))
+
+    def look(tx: Tx) -> RequestDetail:
+        looks.request_looked_at(tx, intake.readable_request(tx, request_id))
+        return _detail(tx, request_id)
+
+    return tagged(read(request, look))
 
 
 @patch("/requests/{request_id:uuid}", sync_to_thread=True, **only(Role.ON_CALL))
@@ -354,51 +362,61 @@ def close(
 @get("/requests/{request_id:uuid}/history", sync_to_thread=True, **only(*READERS))
 def history(request: Call, request_id: FromPath[UUID]) -> History:
     """What was done about a request, oldest first."""
-    return read(
-        request,
-        lambda tx: History(
+
+    def look(tx: Tx) -> History:
+        row = intake.readable_request(tx, request_id)
+        looks.note(tx, "history.look", f"request:{row.id}", row)
+        return History(
             items=[
                 HistoryEntry(at=e.at, who=e.actor_name, action=e.action, detail=e.detail)
                 for e in intake.history(tx, request_id)
             ]
-        ),
-    )
+        )
+
+    return read(request, look)
 
 
 def offer_out(offer: allocate.Offer, language: str) -> OfferOut:
-    def option(view: allocate.OptionView) -> OptionOut:
-        return OptionOut(
-            stays=[
-                StayOut(
-                    unit_id=stay.unit.id,
-                    unit=stay.unit.label,
-                    site=stay.site.name,
-                    commune=stay.site.commune,
-                    first_night=stay.first_night,
-                    end_night=stay.end_night,
-                    known_at=stay.known_at,
-                    freshness=stay.freshness,
-                )
-                for stay in view.stays
-            ],
-            reasons=[_reason("reason", r.code, dict(r.params), language) for r in view.reasons],
-            decided_by=view.decided_by,
-        )
-
     return OfferOut(
         status=offer.status.value,
         computed_at=offer.computed_at,
-        options=[option(view) for view in offer.options],
-        blocked=[_reason("blocked", r.code, dict(r.params), language) for r in offer.blocked],
-        changes=[
-            ChangeOut(
-                **_reason("change", change.code, change.params, language).model_dump(),
-                option=option(change.option) if change.option is not None else None,
-            )
-            for change in offer.changes
-        ],
+        options=[option_out(view, language) for view in offer.options],
+        blocked=[reason_out("blocked", reason, language) for reason in offer.blocked],
+        changes=[change_out(change, language) for change in offer.changes],
         fallbacks=[FallbackOut(name=f.name, phone=f.phone) for f in offer.fallbacks],
     )
+
+
+def option_out(view: allocate.OptionView, language: str) -> OptionOut:
+    return OptionOut(
+        stays=[
+            StayOut(
+                unit_id=stay.unit.id,
+                unit=stay.unit.label,
+                site=stay.site.name,
+                commune=stay.site.commune,
+                first_night=stay.first_night,
+                end_night=stay.end_night,
+                known_at=stay.known_at,
+                freshness=stay.freshness,
+            )
+            for stay in view.stays
+        ],
+        reasons=[reason_out("reason", reason, language) for reason in view.reasons],
+        decided_by=view.decided_by,
+        allowed_until=view.allowed_until,
+    )
+
+
+def change_out(change: allocate.ChangeView, language: str) -> ChangeOut:
+    return ChangeOut(
+        **_reason("change", change.code, change.params, language).model_dump(),
+        option=option_out(change.option, language) if change.option is not None else None,
+    )
+
+
+def reason_out(kind: str, reason: Reason, language: str) -> ReasonOut:
+    return _reason(kind, reason.code, dict(reason.params), language)
 
 
 def _reason(kind: str, code: str, params: dict[str, str | int | float], language: str) -> ReasonOut:

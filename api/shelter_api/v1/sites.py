@@ -15,6 +15,7 @@ from shelter.domain.availability import BlockReason, Freshness, Sharing, freshne
 from shelter.domain.household import EVERYONE, Person
 from shelter.domain.sides import Role, Side
 from shelter.services import availability, sites
+from shelter.services import units as unit_service
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.v1.common import (
@@ -169,9 +170,9 @@ def _site_input(data: SiteIn) -> sites.SiteInput:
     return sites.SiteInput(**given, places=tuple(data.places))
 
 
-def _unit_input(data: UnitIn) -> sites.UnitInput:
+def _unit_input(data: UnitIn) -> unit_service.UnitInput:
     given = data.model_dump(exclude={"admits"})
-    return sites.UnitInput(**given, admits=frozenset(data.admits))
+    return unit_service.UnitInput(**given, admits=frozenset(data.admits))
 
 
 @get("/sites", sync_to_thread=True, **only(*READERS))
@@ -189,7 +190,7 @@ def list_sites(request: Call) -> SiteList:
 def add_site(
     request: Call, data: JSONBody[SiteIn], idempotency_key: IdempotencyKey
 ) -> Response[SiteOut]:
-    """Add a site. Without coordinates the commune's centre stands in for the distance checks."""
+    """Add a site, with its point. On the perpetrator side it waits for a coordinator."""
 
     def add(tx: Tx) -> SiteOut:
         site = sites.add_site(tx, _site_input(data), side=data.side, service=data.service)
@@ -258,7 +259,7 @@ def add_unit(
         request,
         idempotency_key,
         data.model_dump(mode="json"),
-        lambda tx: _unit(tx, sites.add_unit(tx, site_id, _unit_input(data))),
+        lambda tx: _unit(tx, unit_service.add_unit(tx, site_id, _unit_input(data))),
     )
 
 
@@ -271,7 +272,7 @@ def edit_unit(
     return tagged(
         write(
             request,
-            lambda tx: _unit(tx, sites.edit_unit(tx, unit_id, _unit_input(data), version)),
+            lambda tx: _unit(tx, unit_service.edit_unit(tx, unit_id, _unit_input(data), version)),
         )
     )
 

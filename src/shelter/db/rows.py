@@ -105,6 +105,20 @@ class Rows:
             self.select(SeparationRow).where(col(SeparationRow.request_id).in_(request_ids))
         ).all()
 
+    def separations_from(self, case_hashes: Collection[str]) -> Sequence[tuple[SeparationRow, str]]:
+        """Separations from these cases, each with the case of the request that states it."""
+        query = (
+            select(SeparationRow, Request.case_hash)
+            .join(Request, col(Request.id) == SeparationRow.request_id)
+            .where(
+                col(SeparationRow.other_case_hash).in_(case_hashes),
+                col(SeparationRow.side).in_(self.sides),
+                col(Request.side).in_(self.sides),
+                col(Request.case_hash).is_not(None),
+            )
+        )
+        return [(row, str(case)) for row, case in self.session.exec(query)]
+
     def occupied(
         self, unit_ids: Collection[UUID], first: date, end: date
     ) -> Sequence[OccupiedNight]:

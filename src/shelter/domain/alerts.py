@@ -16,6 +16,9 @@ class AlertKind(StrEnum):
     STAY_ENDS = "stay_ends"
     AVAILABILITY_STALE = "availability_stale"
     MESSAGE_FAILED = "message_failed"
+    GLASS_BROKEN = "glass_broken"  # victim side and SAPV only, ever
+    OVERRIDE_ASKED = "override_asked"  # a second person must answer; two-sided services only
+    AUDIENCE_ASKED = "audience_asked"  # a second person must look at a site's change of side
 
 
 #: alerts that may not wait for the morning: their SMS ignores quiet hours
@@ -27,5 +30,7 @@ URGENT = frozenset(
         AlertKind.SEPARATION_BROKEN,
         AlertKind.NO_PLACE_FOUND,
         AlertKind.ARRIVAL_MISSED,
+        AlertKind.GLASS_BROKEN,
+        AlertKind.OVERRIDE_ASKED,
     }
 )

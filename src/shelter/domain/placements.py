@@ -43,6 +43,7 @@ class Action(StrEnum):
     DEPART = "depart"
     NO_SHOW = "no_show"
     CANCEL = "cancel"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ MOVES: tuple[Move, ...] = (
     Move(Action.EXPIRE, frozenset({_S.HELD}), _S.EXPIRED, frozenset()),
     Move(Action.ARRIVE, frozenset({_S.CONFIRMED}), _S.ARRIVED, _ON_SITE),
     Move(Action.EXTEND, frozenset({_S.CONFIRMED, _S.ARRIVED}), None, _WORKER),
+    Move(Action.MOVE, frozenset({_S.CONFIRMED, _S.ARRIVED}), None, _WORKER),
     Move(Action.DEPART, frozenset({_S.ARRIVED}), _S.DEPARTED, _ON_SITE),
     Move(Action.NO_SHOW, frozenset({_S.CONFIRMED}), _S.NO_SHOW, _ON_SITE),
     Move(Action.CANCEL, frozenset({_S.CONFIRMED, _S.AWAITING_REVIEW}), _S.CANCELLED, _WORKER),

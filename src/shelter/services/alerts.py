@@ -107,11 +107,17 @@ def list_alerts(
     )
 
 
-def acknowledge(tx: Tx, alert_id: UUID) -> Alert:
-    """Say that somebody is dealing with it. Saying it twice is no error: the first one counts."""
-    alert: Alert = found(tx.rows.get(Alert, alert_id, for_update=True), "alert")
+def readable_alert(tx: Tx, alert_id: UUID, *, for_update: bool = False) -> Alert:
+    """The alert, if it was raised for the actor's service; a coordinator reads all."""
+    alert: Alert = found(tx.rows.get(Alert, alert_id, for_update=for_update), "alert")
     if tx.actor.role is not Role.COORDINATOR and alert.service != tx.actor.service:
         found(None, "alert")
+    return alert
+
+
+def acknowledge(tx: Tx, alert_id: UUID) -> Alert:
+    """Say that somebody is dealing with it. Saying it twice is no error: the first one counts."""
+    alert = readable_alert(tx, alert_id, for_update=True)
     mark_acknowledged(tx, alert, via="screen")
     return alert
 

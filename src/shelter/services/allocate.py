@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -13,9 +13,10 @@ from shelter.domain.errors import Conflict
 from shelter.domain.network import Fallback
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import Actor, Side
+from shelter.services import overrides
 from shelter.services.context import Shelter, Tx
 from shelter.services.intake import readable_request
-from shelter.services.problems import Situation, situation
+from shelter.services.problems import EVERY_NIGHT, Situation, situation
 from shelter_solver import Answer, place
 from shelter_solver.result import Change, Option, Reason, Status
 
@@ -41,6 +42,8 @@ class OptionView:
     reasons: tuple[Reason, ...]
     #: the ranked goal on which it lost to the option above it
     decided_by: str | None
+    #: until when two people allow this place, although a separation forbids it
+    allowed_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
     Reads in one transaction and solves outside of it: a hold re-checks everything anyway.
     """
 
+    allowed: list[tuple[date, Situation]] = []
+
     def read(tx: Tx) -> tuple[Request, Situation, list[ChangeView], datetime, timedelta]:
+        allowed.clear()  # the work of a transaction may run twice
         request = readable_request(tx, request_id)
         if request.state is not RequestState.OPEN:
             raise Conflict(
@@ -87,18 +93,27 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
             tx.session.expunge(request)
             request.first_night, request.nights = tx.tonight, left
         now = situation(tx, request.side, asking=request)
-        return request, now, _calls(tx, now, request.side), tx.now, tx.network.defaults.stale_after
+        allowed.extend(_allowed_by_two(tx, request))
+        return request, now, calls(tx, now, request.side), tx.now, tx.network.defaults.stale_after
 
-    request, now, calls, at, limit = system.run(actor, read, read_only=True)
+    request, now, to_call, at, limit = system.run(actor, read, read_only=True)
     answer: Answer = place(now.problem, str(request.id), options=3, limit_s=LIMIT_S, seed=0)
     refusal = answer.refusal
     network = system.run(actor, lambda tx: tx.network, read_only=True)
+    options = [option_view(now, option, at, limit) for option in answer.options]
+    for until, there in allowed:
+        more = place(there.problem, str(request.id), options=1, limit_s=LIMIT_S, seed=0)
+        options += [
+            replace(option_view(there, option, at, limit), allowed_until=until)
+            for option in more.options
+            if max(there.day(stay.end_night) for stay in option.stays) <= until
+        ]
     return Offer(
         request=request,
         status=answer.status,
-        options=tuple(_option(now, option, at, limit) for option in answer.options),
+        options=tuple(options),
         blocked=refusal.blocked if refusal is not None else (),
-        changes=(*(_change(now, c, at, limit) for c in refusal.changes), *calls)
+        changes=(*(change_view(now, c, at, limit) for c in refusal.changes), *to_call)
         if refusal is not None
         else (),
         fallbacks=tuple(
@@ -106,13 +121,28 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
             for fallback in network.fallbacks
             if (fallback.for_victims if request.side is Side.VICTIMS else fallback.for_perpetrators)
         )
-        if not answer.options
+        if not options
         else (),
         computed_at=at,
     )
 
 
-def _option(now: Situation, option: Option, at: datetime, limit: timedelta) -> OptionView:
+def _allowed_by_two(tx: Tx, request: Request) -> list[tuple[date, Situation]]:
+    """For each site that two people allow this request: the problem of that site alone."""
+    found = []
+    for override in overrides.in_force(tx, request):
+        there = overrides.Whereabouts(frozenset({override.site_id}), override.until)
+        now = situation(tx, request.side, asking=request, trying=(request.id, there))
+        units = tuple(
+            unit if unit.site == str(override.site_id) else replace(unit, closed=(EVERY_NIGHT,))
+            for unit in now.problem.units
+        )
+        found.append((override.until, replace(now, problem=replace(now.problem, units=units))))
+    return found
+
+
+def option_view(now: Situation, option: Option, at: datetime, limit: timedelta) -> OptionView:
+    """The solver's option with the rows that it stands for."""
     stays = []
     for stay in option.stays:
         unit = now.units[stay.unit]
@@ -140,7 +170,8 @@ def _dated(now: Situation, params: Mapping[str, str | int | float]) -> dict[str,
     }
 
 
-def _change(now: Situation, change: Change, at: datetime, limit: timedelta) -> ChangeView:
+def change_view(now: Situation, change: Change, at: datetime, limit: timedelta) -> ChangeView:
+    """What would help, with units by name and nights as dates."""
     params = _dated(now, change.params)
     if change.moved_to:
         # whose household it is stays with its own service: the unit is enough to make the call
@@ -152,11 +183,11 @@ def _change(now: Situation, change: Change, at: datetime, limit: timedelta) -> C
             "unit": f"{now.sites[str(unit.site_id)].name} {unit.label}",
             "to_unit": f"{now.sites[str(to.site_id)].name} {to.label}",
         }
-    option = _option(now, change.option, at, limit) if change.option is not None else None
+    option = option_view(now, change.option, at, limit) if change.option is not None else None
     return ChangeView(change.code, params, option)
 
 
-def _calls(tx: Tx, now: Situation, side: Side) -> list[ChangeView]:
+def calls(tx: Tx, now: Situation, side: Side) -> list[ChangeView]:
     """The service whose word on an unavailable unit is oldest: it may no longer be true."""
     unavailable = [
         unit

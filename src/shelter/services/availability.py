@@ -11,7 +11,8 @@ from shelter.db.tables import Block, Site, Unit
 from shelter.domain.availability import BlockReason
 from shelter.domain.errors import Conflict, FieldProblem, Invalid
 from shelter.services.context import Tx, found
-from shelter.services.sites import managed_site, managed_unit
+from shelter.services.sites import managed_site
+from shelter.services.units import managed_unit
 
 
 def block_unit(

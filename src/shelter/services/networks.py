@@ -9,7 +9,7 @@ from shelter.domain.errors import Conflict
 from shelter.domain.network import Network
 from shelter.domain.network_file import parse_network
 from shelter.services.context import Tx
-from shelter.services.sites import refuse_zoning_conflicts
+from shelter.services.zoning import lock_rule, refuse_conflicts
 
 
 def load_network(tx: Tx, text: str, *, name: str = "network file") -> Network:
@@ -20,7 +20,7 @@ def load_network(tx: Tx, text: str, *, name: str = "network file") -> Network:
     the new zoning rule.
     """
     network = parse_network(text, name=name)
-    row = tx.session.get(NetworkRow, 1, with_for_update=True)
+    row = lock_rule(tx)
     if row is None:
         row = NetworkRow(key=network.key, text=text, loaded_at=tx.now)
     elif row.key != network.key:
@@ -28,7 +28,7 @@ def load_network(tx: Tx, text: str, *, name: str = "network file") -> Network:
     else:
         _refuse_missing(tx, network)
         row.text, row.loaded_at, row.version = text, tx.now, row.version + 1
-    refuse_zoning_conflicts(tx, network.zoning)
+    refuse_conflicts(tx, network.zoning)
     tx.session.add(row)
     tx.record("network.load", f"network:{network.key}", version=row.version)
     return network

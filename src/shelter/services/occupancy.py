@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete
 
-from shelter.db.session import lock_cases
+from shelter.db.session import is_double_booking, lock_cases
 from shelter.db.tables import (
     OccupiedNight,
+    PlacementRow,
     Request,
     StayRow,
     Unit,
@@ -21,6 +23,7 @@ from shelter.domain.errors import Conflict, FieldProblem, Invalid, Taken
 from shelter.domain.household import Household
 from shelter.domain.nights import each_night
 from shelter.services.context import Tx, found
+from shelter.services.overrides import Whereabouts
 from shelter.services.problems import situation
 from shelter_solver import verify
 from shelter_solver.problem import Stay
@@ -75,15 +78,25 @@ def refuse_taken(tx: Tx, choice: Sequence[StayChoice], units: dict[UUID, Unit]) 
 
 
 def verify_choice(
-    tx: Tx, request: Request, choice: Sequence[StayChoice], *, renewing: bool = False
+    tx: Tx,
+    request: Request,
+    choice: Sequence[StayChoice],
+    *,
+    renewing: bool = False,
+    moving: bool = False,
 ) -> None:
-    """Check every hard rule again, without OR-Tools, on what the transaction sees."""
+    """Check every hard rule again, without OR-Tools, on what the transaction sees.
+
+    ``renewing`` lengthens a stay, ``moving`` brings a household that has one somewhere else.
+    """
+    is_housed = renewing or moving
     now = situation(
         tx,
         request.side,
-        asking=None if renewing else request,
+        asking=None if is_housed else request,
         renewing=renewing,
         only_units=[part.unit_id for part in choice],
+        trying=(request.id, _whereabouts(tx, choice)),
     )
     first = now.night(min(part.first_night for part in choice))
     end = now.night(max(part.end_night for part in choice))
@@ -96,7 +109,7 @@ def verify_choice(
         raise Conflict("request_is_past")
     party = next(p for p in now.problem.parties if p.id == str(request.id))
     # a worker may choose other nights than were asked for: the rules are checked for those
-    begin = first if renewing else max(0, first)
+    begin = first if is_housed else max(0, first)
     chosen = replace(
         party,
         first_night=begin,
@@ -112,12 +125,49 @@ def verify_choice(
     raise Conflict("rule_forbids", rule=violations[0].rule)
 
 
+def _whereabouts(tx: Tx, choice: Sequence[StayChoice]) -> Whereabouts:
+    units = (tx.rows.get(Unit, part.unit_id) for part in choice)
+    return Whereabouts(
+        frozenset(unit.site_id for unit in units if unit is not None),
+        max(part.end_night for part in choice),
+    )
+
+
 def lock_case(tx: Tx, request: Request) -> None:
     """Parties that must be kept apart are placed one after the other, never past each other."""
     hashes = {row.other_case_hash for row in tx.rows.separations([request.id])}
     if request.case_hash is not None:
         hashes.add(request.case_hash)
     lock_cases(tx.session, request.side, hashes)
+
+
+def take(
+    tx: Tx,
+    placement: PlacementRow,
+    choice: Sequence[StayChoice],
+    units: Mapping[UUID, Unit],
+    household: Household,
+) -> None:
+    """Write the stays of a placement and their nights. Raises Taken: somebody was faster."""
+    try:
+        tx.session.flush()
+        for part in choice:
+            stay = StayRow(
+                side=placement.side,
+                placement_id=placement.id,
+                unit_id=part.unit_id,
+                first_night=part.first_night,
+                end_night=part.end_night,
+            )
+            tx.session.add(stay)
+            tx.session.flush()
+            unit = units[part.unit_id]
+            occupy(tx, stay, unit, household, len(choice), part.first_night, part.end_night)
+        tx.session.flush()
+    except IntegrityError as error:
+        if is_double_booking(error):
+            raise Taken("taken") from None
+        raise
 
 
 def occupy(

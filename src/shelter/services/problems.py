@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from sqlmodel import col
+
 from shelter.db.rows import Rows
-from shelter.db.tables import Block, PlacementRow, Request, SeparationRow, Site, StayRow, Unit
+from shelter.db.tables import (
+    Block,
+    KnownAddress,
+    PlacementRow,
+    Request,
+    SeparationRow,
+    Site,
+    StayRow,
+    Unit,
+)
 from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
 from shelter.domain.placements import occupied_until
 from shelter.domain.sides import Side
+from shelter.services import overrides
 from shelter.services.context import Tx
-from shelter.services.sites import solver_site
+from shelter.services.locations import solver_site
+from shelter.services.overrides import Whereabouts
 from shelter_solver import problem as model
 
 UNTIL_FURTHER_NOTICE = 10_000
+EVERY_NIGHT = model.Nights(0, UNTIL_FURTHER_NOTICE)
+R = TypeVar("R")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,10 @@ class Situation:
     sites: Mapping[str, Site]
     units: Mapping[str, Unit]
     blocks: Mapping[str, Sequence[Block]]
+    #: of the parties that have a place, by party
+    placements: Mapping[str, PlacementRow]
+    #: the stays that make up their places now
+    stay_ids: Mapping[str, Sequence[UUID]]
 
     def night(self, day: date) -> int:
         return (day - self.problem.start).days
@@ -44,11 +65,17 @@ def situation(
     asking: Request | None = None,
     renewing: bool = False,
     only_units: Sequence[UUID] | None = None,
+    unreadable: Callable[[str, UUID, Exception], None] | None = None,
+    trying: tuple[UUID, Whereabouts] | None = None,
 ) -> Situation:
     """The problem as ``side`` may know it, from tonight to the network's horizon.
 
     ``asking`` joins as a party without a present stay. With ``renewing`` a stay may last as long
     as its unit's renewals permit. ``only_units`` keeps to some units (a check needs no others).
+    ``trying`` is a request and where it would be: what two people allowed there does not count.
+
+    A row that cannot be read is an error, for nothing may be promised without it. A watch goes on
+    with what is left: it gives ``unreadable``, which is told what, which row and why.
     """
     rows = Rows.that_may_decide_for(tx.session, side)
     network = tx.network
@@ -77,25 +104,40 @@ def situation(
         [unit.id for unit in units], start, start + timedelta(days=2 * horizon)
     ):
         blocks.setdefault(str(block.unit_id), []).append(block)
-    parties = [
-        _housed(tx, requests[p.request_id], p, stays.get(p.id, []), start)
-        for p in placements
-        if p.request_id in requests
-    ]
+    solver_sites = _read_each(
+        "site", sites.values(), lambda site: site.id, lambda site: solver_site(tx, site), unreadable
+    )
+    seen = {site.id for site in solver_sites}
+    units = [unit for unit in units if str(unit.site_id) in seen]
+    on_map = {unit.id for unit in units}
+    sites_of_units = {unit.id: unit.site_id for unit in units}
+    known = _known_to_perpetrators(rows, [*requests.values()]) if side is Side.VICTIMS else {}
+
+    def housed(placement: PlacementRow) -> model.Party:
+        there = [stay for stay in stays.get(placement.id, ()) if stay.unit_id in on_map]
+        request = requests[placement.request_id]
+        return _housed(tx, request, placement, there, start, known.get(request.id, frozenset()))
+
+    in_place = [p for p in placements if p.request_id in requests]
+    parties = _read_each("request", in_place, lambda p: p.request_id, housed, unreadable)
     if asking is not None:
-        parties.append(_asking(tx, asking, start))
+        parties.append(_asking(tx, asking, start, known.get(asking.id, frozenset())))
     involved = [requests[UUID(party.id)] for party in parties]
+    lifted = overrides.lifted(rows, start, placements, stays, sites_of_units, trying)
     problem = model.Problem(
         start=start,
         horizon=horizon,
-        sites=tuple(solver_site(tx, site) for site in sites.values()),
+        sites=tuple(solver_sites),
         units=tuple(
             _unit(u, blocks.get(str(u.id), ()), start, renewing, sites[u.site_id].opened_at is None)
             for u in units
         ),
         parties=tuple(parties),
-        separations=_separations(
-            involved, rows.separations([r.id for r in involved]), network.defaults.separation_m
+        separations=overrides.without(
+            _separations(
+                involved, rows.separations([r.id for r in involved]), network.defaults.separation_m
+            ),
+            lifted,
         ),
         zoning=network.zoning,
     )
@@ -104,7 +146,68 @@ def situation(
         {str(site.id): site for site in sites.values()},
         {str(unit.id): unit for unit in units},
         blocks,
+        {str(p.request_id): p for p in in_place},
+        {
+            str(p.request_id): [stay.id for stay in stays.get(p.id, ()) if stay.left_at is None]
+            for p in in_place
+        },
     )
+
+
+def _read_each(
+    what: str,
+    rows: Iterable[R],
+    identify: Callable[[R], UUID],
+    read: Callable[[R], P],
+    unreadable: Callable[[str, UUID, Exception], None] | None,
+) -> list[P]:
+    """Each row read; where ``unreadable`` is given, a bad one is told of and left out."""
+    good = []
+    for row in rows:
+        try:
+            good.append(read(row))
+        except Exception as error:
+            if unreadable is None:
+                raise
+            unreadable(what, identify(row), error)
+    return good
+
+
+def _known_to_perpetrators(
+    rows: Rows, requests: Sequence[Request]
+) -> Mapping[UUID, frozenset[str]]:
+    """Sites that are burned for a victim: a perpetrator whom it is kept from once was there.
+
+    That is everybody of the victim's own case, of a case that it is kept apart from, and of a case
+    that is kept apart from it. A site can get so far only by serving the other side by now.
+    """
+    there: dict[str, set[str]] = {}
+    query = (
+        rows.select(KnownAddress)
+        .join(Site, col(Site.id) == KnownAddress.site_id)
+        .where(
+            col(KnownAddress.side) == Side.PERPETRATORS,
+            col(KnownAddress.case_hash).is_not(None),
+            col(Site.side) == Side.VICTIMS,
+        )
+    )
+    for known in rows.session.exec(query):
+        there.setdefault(str(known.case_hash), set()).add(str(known.site_id))
+    if not there:
+        return {}
+    victims = [request for request in requests if request.side is Side.VICTIMS]
+    apart = {r.id: {r.case_hash} for r in victims}
+    for row in rows.separations([request.id for request in victims]):
+        apart[row.request_id].add(row.other_case_hash)
+    cases = {case for each in apart.values() for case in each if case is not None}
+    for row, case in rows.separations_from(cases):
+        for request in victims:
+            if request.case_hash == row.other_case_hash:
+                apart[request.id].add(case)
+    return {
+        request_id: frozenset().union(*(there.get(case or "", ()) for case in cases_of))
+        for request_id, cases_of in apart.items()
+    }
 
 
 def _unit(
@@ -138,22 +241,36 @@ def _unit(
         intake_until=unit.intake_until,
         cleaning_nights=unit.cleaning_nights,
         max_stay_nights=longest,
-        closed=(model.Nights(0, UNTIL_FURTHER_NOTICE),) if waiting else ranges(kept_back=False),
+        closed=(EVERY_NIGHT,) if waiting else ranges(kept_back=False),
         kept_back=ranges(kept_back=True),
     )
 
 
-def _asking(tx: Tx, request: Request, start: date) -> model.Party:
-    return _party(tx, request, (request.first_night - start).days, request.nights, ())
+def _asking(tx: Tx, request: Request, start: date, burned: frozenset[str]) -> model.Party:
+    return _party(
+        tx,
+        request,
+        (request.first_night - start).days,
+        request.nights,
+        (),
+        request.arrival_hour,
+        burned,
+    )
 
 
 def _housed(
-    tx: Tx, request: Request, placement: PlacementRow, stays: Sequence[StayRow], start: date
+    tx: Tx,
+    request: Request,
+    placement: PlacementRow,
+    stays: Sequence[StayRow],
+    start: date,
+    burned: frozenset[str],
 ) -> model.Party:
     end = occupied_until(placement.state, placement.end_night, start)
 
     def until(stay: StayRow) -> date:
-        return end if stay.end_night == placement.end_night else stay.end_night
+        is_last = stay.left_at is None and stay.end_night == placement.end_night
+        return end if is_last else stay.end_night
 
     present = tuple(
         model.Stay(str(stay.unit_id), (stay.first_night - start).days, (until(stay) - start).days)
@@ -165,6 +282,9 @@ def _housed(
         (placement.first_night - start).days,
         (end - placement.first_night).days,
         present,
+        # whoever has not arrived yet must still be let in, wherever they are moved to
+        None if placement.arrived_at is not None else request.arrival_hour,
+        burned,
     )
 
 
@@ -174,6 +294,8 @@ def _party(
     first_night: int,
     nights: int,
     present: tuple[model.Stay, ...],
+    arrival_hour: int | None,
+    burned: frozenset[str],
 ) -> model.Party:
     private = json.loads(tx.keyring.decrypt("request", request.id, "places", request.places))
     return model.Party(
@@ -182,7 +304,7 @@ def _party(
         people={Person(kind): count for kind, count in request.household.items()},
         first_night=first_night,
         nights=nights,
-        arrival_hour=None if present else request.arrival_hour,
+        arrival_hour=arrival_hour,
         urgency=request.urgency,
         step_free=request.step_free,
         pets=request.pets,
@@ -190,7 +312,7 @@ def _party(
         min_supervision=request.min_supervision,
         own_cots=request.own_cots,
         excluded_communes=frozenset(request.avoid_communes),
-        excluded_sites=frozenset(request.avoid_sites),
+        excluded_sites=burned.union(request.avoid_sites),
         danger_zones=tuple(
             model.Zone(model.Point(zone["lat"], zone["lon"]), zone["radius_m"])
             for zone in private["zones"]

@@ -12,22 +12,15 @@ from sqlmodel import col, select
 from shelter.db.tables import Message, PlacementRow, Request, Site, Unit
 from shelter.domain.alerts import AlertKind
 from shelter.domain.placements import PlacementState
-from shelter.domain.sides import SYSTEM, Side
-from shelter.services.alerts import raise_alert, victim_assistance_of
+from shelter.domain.sides import SYSTEM
+from shelter.services.alerts import raise_alert
 from shelter.services.context import Shelter, Tx
 from shelter.services.outbox import queue
 from shelter.services.placements import expire
-from shelter.services.problems import situation
-from shelter_solver import verify
+from shelter.services.separations import watch_separations as watch_separations
 
 #: an arrival without a stated hour is looked for from this local hour of the first evening
 DEFAULT_ARRIVAL_HOUR = 22
-
-
-#: rules that something outside a stay can break later: a placement, or a site that was moved
-SAFETY_RULES = frozenset(
-    {"separation", "zoning", "danger_zone", "excluded_commune", "excluded_site", "excluded_place"}
-)
 
 
 def release_expired_holds(system: Shelter) -> int:
@@ -136,42 +129,6 @@ def chase_stale_availability(tx: Tx) -> int:
                 )
             asked += 1
     return asked
-
-
-def watch_separations(tx: Tx) -> int:
-    """Tell the victim side when a placement has broken a separation; never the other side.
-
-    Runs in the worker, over everybody, whether or not anything changed: the perpetrator side's
-    requests neither wait for it nor see that it ran (SAFETY.md §1).
-    """
-    now = situation(tx, Side.VICTIMS)
-    present = {party.id: party.present for party in now.problem.parties if party.present}
-    placements = {str(placement.request_id): placement for placement in tx.rows.live_placements()}
-    told = 0
-    for violation in verify(now.problem, present):
-        if violation.rule not in SAFETY_RULES:
-            continue
-        for party_id, other_id in (
-            (violation.party, violation.other),
-            (violation.other, violation.party),
-        ):
-            request = tx.session.get(Request, UUID(party_id)) if party_id is not None else None
-            if request is None or party_id is None or request.side is not Side.VICTIMS:
-                continue
-            police = (service.key for service in victim_assistance_of(tx, request.service))
-            # by placement: the same two people may be put too close a second time
-            against = placements[other_id].id if other_id is not None else violation.rule
-            for service in (request.service, *police):
-                alert = raise_alert(
-                    tx,
-                    AlertKind.SEPARATION_BROKEN,
-                    service,
-                    request,
-                    placement=placements[party_id],
-                    occasion=f"separation:{placements[party_id].id}:{against}",
-                )
-                told += alert is not None
-    return told
 
 
 def _with_requests(tx: Tx, state: PlacementState) -> list[tuple[PlacementRow, Request]]:
