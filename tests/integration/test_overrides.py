@@ -68,7 +68,7 @@ def site(world: World, name: str) -> Site:
 
 
 def asked(world: World, victim: Request, login: str = COORDINATOR, **more: Any) -> Override:
-    given = {
+    given: dict[str, Any] = {
         "site_id": site(world, "Genêt").id,
         "until": TONIGHT + timedelta(days=7),
         "reason": OverrideReason.NO_OTHER_PLACE,
@@ -86,14 +86,26 @@ def allowed(world: World, victim: Request, **more: Any) -> Override:
     return override
 
 
-def hold(world: World, victim: Request, where: str = "Genêt", label: str = "1er étage", **n: int):  # type: ignore[no-untyped-def]
-    return world.hold(world.user(WORKER), victim, choice(world, where, label, **n))
+def hold(
+    world: World,
+    victim: Request,
+    where: str = "Genêt",
+    label: str = "1er étage",
+    nights: int = 7,
+) -> PlacementRow:
+    return world.hold(world.user(WORKER), victim, choice(world, where, label, nights))
 
 
-def is_refused(world: World, victim: Request, *where: str, **nights: int) -> bool:
+def is_refused(
+    world: World,
+    victim: Request,
+    where: str = "Genêt",
+    label: str = "1er étage",
+    nights: int = 7,
+) -> bool:
     """Whether the separation forbids it; any other refusal is an error."""
     try:
-        held = hold(world, victim, *where, **nights)
+        held = hold(world, victim, where, label, nights)
     except Conflict as error:
         if (error.code, error.params) != ("rule_forbids", {"rule": "separation"}):
             raise

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from shelter.db.tables import AuditEntry, Request, User
+from shelter.db.tables import AuditEntry, PlacementRow, Request, User
 from shelter.domain.sides import BOTH_SIDES, Role, Side
 from shelter.services import audit
 from shelter.services.context import Tx
@@ -76,6 +76,11 @@ def _was_noted(tx: Tx, action: str, subject: str, request_id: UUID) -> bool:
 def request_looked_at(tx: Tx, request: Request) -> None:
     """Somebody opens a request."""
     note(tx, "request.look", f"request:{request.id}", request)
+
+
+def placement_looked_at(tx: Tx, placement: PlacementRow, request: Request) -> None:
+    """Somebody opens a placement."""
+    note(tx, "placement.look", f"placement:{placement.id}", request)
 
 
 def who_looked(tx: Tx, request_id: UUID) -> tuple[Request, Sequence[Look]]:

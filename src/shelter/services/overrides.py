@@ -278,6 +278,19 @@ def concerned(tx: Tx, request_id: UUID) -> Request:
     return request
 
 
+def by_code(tx: Tx, code: str) -> Request:
+    """A victim-side request by what people say on the telephone."""
+    _only_two_sided(tx)
+    query = tx.rows.select(Request).where(col(Request.code) == code.strip().upper())
+    request: Request = found(tx.session.exec(query).first(), "request")
+    return concerned(tx, request.id)
+
+
+def sites(tx: Tx) -> Sequence[Site]:
+    """Where somebody of the victim side may be placed, by name."""
+    return [site for site in tx.rows.sites(opened=True) if site.side is Side.VICTIMS]
+
+
 def separations(tx: Tx, request: Request) -> Sequence[SeparationRow]:
     """Those that were stated when the request was made; its own case has one by itself."""
     return tx.rows.separations([request.id])
