@@ -22,7 +22,12 @@ WITHOUT_KEY = {
     "/api/v1/inbox/replies",  # a telephone of the demonstration
 }
 #: open to all, and then asks for a signature or a password
-ASKS_ITSELF = {"/webhooks/twilio/status", "/webhooks/twilio/inbound", "/sign-in"}
+ASKS_ITSELF = {
+    *("/webhooks/twilio/status", "/webhooks/twilio/inbound"),
+    *("/sign-in", "/sign-in/passkey", "/sign-in/second"),
+    *(f"/sign-in/second/{what}" for what in ("app", "passkey", "new-passkey")),
+    "/sign-in/second/passkey/options",
+}
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,16 @@ def test_what_anybody_may_call_is_this_and_no_more(routes: list[Route]) -> None:
     assert pages <= {
         "GET /sign-in",
         "POST /sign-in",
+        "POST /sign-in/passkey",
+        "POST /sign-in/passkey/options",
+        "GET /sign-in/single",
+        "GET /sign-in/single/return",
+        "GET /sign-in/second",
+        "POST /sign-in/second",
+        "POST /sign-in/second/app",
+        "POST /sign-in/second/passkey",
+        "POST /sign-in/second/passkey/options",
+        "POST /sign-in/second/new-passkey",
         "GET /language/{code:str}",
         "POST /language",
         "GET /manifest.webmanifest",
@@ -208,10 +223,17 @@ def test_every_post_that_makes_or_confirms_something_needs_an_idempotency_key(
         if parameter["name"] == "Idempotency-Key" and parameter["required"]
     }
     assert set(posts) - needs == WITHOUT_KEY
+    users = {
+        route.template: next(
+            login for login, (role, _) in DEMO_USERS.items() if role in route.access.roles
+        )
+        for route in routes_of(client.app)
+        if route.method == "POST" and route.access is not None and route.access.roles
+    }
     for template in sorted(needs):
         _, body = posts[template]
         path = Route("POST", template, None).path
-        role = "coordination" if template.endswith(("/opening", "/review")) else "garde.aywaille"
+        role = users[template]
         if template.endswith(("/sites", "/units", "/blocks")) or "/units/" in template:
             role = "logement.sprimont"
         if template == "/api/v1/sites/{site_id:uuid}/confirmation":

@@ -71,6 +71,9 @@ LABELS: Mapping[str, str] = {
     "max_stay_nights": "unit.form.max_stay",
     "renewals": "unit.form.renewals",
     "reason": "block.reason",
+    "site_id": "override.site",
+    "until": "override.until.label",
+    "separation_id": "override.separation",
 }
 
 #: path, text and icon of the ways through the pages, by role

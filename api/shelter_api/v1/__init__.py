@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from litestar import Router
 
-from shelter_api.v1 import alerts, board, inbox, network, placements, requests, session, sites
+from shelter_api.v1 import (
+    alerts,
+    audience,
+    board,
+    break_glass,
+    inbox,
+    looks,
+    moves,
+    network,
+    overrides,
+    placements,
+    requests,
+    session,
+    sites,
+)
 from shelter_api.v1.common import REFUSALS, check_body
 
 handlers = [
     *session.route_handlers,
     *network.route_handlers,
     *sites.route_handlers,
+    *audience.route_handlers,
     *requests.route_handlers,
+    *looks.route_handlers,
+    *break_glass.route_handlers,
+    *overrides.route_handlers,
     *placements.route_handlers,
+    *moves.route_handlers,
     *board.route_handlers,
     *alerts.route_handlers,
     *inbox.route_handlers,
