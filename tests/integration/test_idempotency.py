@@ -14,7 +14,8 @@ from shelter.domain.errors import Conflict, Invalid
 from shelter.domain.household import Person
 from shelter.services import intake
 from shelter.services.context import Tx
-from shelter.services.idempotency import KEPT_FOR, forget_old, once
+from shelter.services import retention
+from shelter.services.idempotency import once
 from shelter.services.intake import RequestInput
 from support.world import World, key, secova_world
 
@@ -93,9 +94,9 @@ def test_a_key_is_short_and_printable(world: World) -> None:
 def test_keys_are_forgotten_after_two_days(world: World) -> None:
     same = key()
     ask_once(world, same)
-    world.clock.forward(seconds=KEPT_FOR.total_seconds())
-    world.do(world.user("garde.aywaille"), forget_old)
+    world.clock.forward(days=2)
+    retention.run(world.system)
     assert len(world.all(IdempotencyKey)) == 1
     world.clock.forward(seconds=1)
-    world.do(world.user("garde.aywaille"), forget_old)
+    retention.run(world.system)
     assert world.all(IdempotencyKey) == []

@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from shelter.db.keys import KeyProblem, Keyring, load_keyring
+from shelter.db.key_file import load_keyring
+from shelter.db.keys import KeyProblem, Keyring
 
 ROW, OTHER_ROW = UUID(int=1), UUID(int=2)
 PLAIN = "an address, with an é"
@@ -138,7 +139,7 @@ def test_processes_that_make_the_key_file_at_once_end_with_one(tmp_path: Path) -
     path = tmp_path / "keys.json"
     program = (
         "import sys, pathlib\n"
-        "from shelter.db.keys import load_keyring\n"
+        "from shelter.db.key_file import load_keyring\n"
         "sys.stdin.readline()\n"
         "print(load_keyring(pathlib.Path(sys.argv[1]), create=True).case_hash('A1'))\n"
     )

@@ -140,7 +140,8 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: with its defaults concurrent increments
     # were lost silently. We begin them in _sqlite_begin.
     connection.isolation_level = None
-    for pragma in ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL"):
+    # secure_delete: what was purged is overwritten in the file, not only forgotten
+    for pragma in ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
     # the first switch of a new file needs it alone, and SQLite then fails without any waiting
     for attempt in range(_WAL_ATTEMPTS):

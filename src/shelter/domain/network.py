@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from shelter.domain.retention import Retention
 from shelter_solver.problem import Point, Zoning
 
 
@@ -84,6 +85,8 @@ class Defaults:
     night_rolls_over_at: int = 10
     #: an expected arrival is missed this long after its hour
     missed_arrival_after: timedelta = timedelta(hours=3)
+    #: a site changes its audience when nobody whom no case names knew it for so many days
+    unlinked_address_days: int = 365
     #: how many nights the board shows and requests may reach into
     horizon_nights: int = 90
 
@@ -100,6 +103,17 @@ class Convention:
 
 
 @dataclass(frozen=True, slots=True)
+class Legal:
+    """What people are told of the law when they ask what is held about them; the DPO's words."""
+
+    controller: str | None = None
+    #: whom to write to about one's own data
+    contact: str | None = None
+    basis_victims: str | None = None
+    basis_perpetrators: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     key: str
     name: str
@@ -113,6 +127,8 @@ class Network:
     defaults: Defaults
     convention: Convention
     fallbacks: tuple[Fallback, ...]
+    retention: Retention = field(default_factory=Retention)
+    legal: Legal = field(default_factory=Legal)
 
     def commune(self, nis: str) -> Commune:
         """Raises KeyError when the network has no such commune."""

@@ -16,11 +16,13 @@ from shelter.domain.network import (
     Convention,
     Defaults,
     Fallback,
+    Legal,
     Network,
     PoliceZone,
     Service,
     ServiceKind,
 )
+from shelter.domain.retention import Kind, read_retention
 from shelter.domain.toml_lines import shown
 from shelter.domain.toml_reader import (
     Document,
@@ -80,6 +82,9 @@ PUBLIC_PHONE = Pattern(
     "write an E.164 number, a short number such as 112, or an 0800 number",
 )
 CLOCK_TIME = Pattern(r"([01][0-9]|2[0-3]):[0-5][0-9]", "an hour", 'write it as "22:00"')
+PARAGRAPH = Pattern(
+    r"[^\x00-\x1f\x7f-\x9f]{1,600}", "a paragraph", "write 1 to 600 characters on one line"
+)
 LANGUAGE = OneOf(LANGUAGES, "a language of the system")
 
 
@@ -107,7 +112,16 @@ def parse_network(text: str, *, name: str = "network file") -> Network:
         defaults=_defaults(root.table("defaults")),
         convention=_convention(root.table("convention"), commune),
         fallbacks=_fallbacks(root),
+        retention=read_retention(root.table("retention")),
+        legal=_legal(root.table("legal")),
     )
+    asked, kept = network.defaults.unlinked_address_days, network.retention.days[Kind.KNOWN_ADDRESSES]
+    if asked > kept:
+        root.table("retention").problem(
+            "known_addresses",
+            f"are kept {kept} days, and unlinked_address_days looks back {asked}",
+            "keep them at least as long",
+        )
     document.finish()
     return network
 
@@ -217,6 +231,9 @@ def _defaults(table: Table) -> Defaults:
         * table.integer(
             "missed_arrival_after_minutes", 15, 1440, usual.missed_arrival_after // minute
         ),
+        unlinked_address_days=table.integer(
+            "unlinked_address_days", 1, 3653, usual.unlinked_address_days
+        ),
         horizon_nights=table.integer("horizon_nights", 1, 366, usual.horizon_nights),
     )
 
@@ -256,3 +273,12 @@ def _fallbacks(root: Table) -> tuple[Fallback, ...]:
             table.problem("for_victims", "this fallback helps nobody", "say whom, or remove it")
         fallbacks.append(fallback)
     return tuple(fallbacks)
+
+
+def _legal(table: Table) -> Legal:
+    return Legal(
+        controller=table.optional_text("controller", PARAGRAPH),
+        contact=table.optional_text("contact", PARAGRAPH),
+        basis_victims=table.optional_text("basis_victims", PARAGRAPH),
+        basis_perpetrators=table.optional_text("basis_perpetrators", PARAGRAPH),
+    )

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 
 from shelter.db.session import lock_idempotency_key
 from shelter.db.tables import IdempotencyKey
 from shelter.domain.errors import Conflict, FieldProblem, Invalid
 from shelter.services.context import Tx
-
-KEPT_FOR = timedelta(days=2)
 
 
 def once(tx: Tx, key: str, what: Any, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -49,9 +46,3 @@ def once(tx: Tx, key: str, what: Any, work: Callable[[], dict[str, Any]]) -> dic
     )
     tx.session.flush()
     return answer
-
-
-def forget_old(tx: Tx) -> None:
-    tx.session.exec(
-        delete(IdempotencyKey).where(col(IdempotencyKey.created_at) < tx.now - KEPT_FOR)
-    )

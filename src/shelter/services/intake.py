@@ -15,6 +15,7 @@ from shelter.db.session import lock_request
 from shelter.db.tables import AuditEntry, PlacementRow, Request, SeparationRow
 from shelter.domain.alerts import AlertKind
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, Stale
+from shelter.domain.free_text import MAX_NOTE, known_names, text_problems
 from shelter.domain.household import MAX_PER_KIND, Household, Language, Person
 from shelter.domain.requests import STATED_OUTCOMES, TURNED_AWAY, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
@@ -72,6 +73,8 @@ class RequestInput:
     prefer_communes: tuple[str, ...] = ()
     prefer_near: tuple[PlaceOnMap, ...] = ()
     case_reference: str | None = None
+    #: a few words for colleagues about the stay, never about who somebody is
+    note: str | None = None
 
 
 def ask(tx: Tx, given: RequestInput) -> Request:
@@ -118,6 +121,7 @@ def ask(tx: Tx, given: RequestInput) -> Request:
         avoid_sites=sorted({str(site) for site in given.avoid_sites}),
         prefer_communes=sorted(set(given.prefer_communes)),
         places=tx.keyring.encrypt("request", request_id, "places", json.dumps(places)),
+        note=_sealed_note(tx, request_id, given.note),
     )
     tx.session.add(request)
     tx.session.flush()
@@ -161,6 +165,8 @@ class Amendment:
     may_use_two_units: bool | None = None
     may_change_unit: bool | None = None
     move_agreement: str | None = None
+    #: "" takes it away
+    note: str | None = None
 
 
 def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
@@ -191,6 +197,7 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
             else change.move_agreement,
             avoid_communes=change.avoid_communes or (),
             prefer_communes=change.prefer_communes or (),
+            note=change.note,
         ),
         first_night,
     )
@@ -200,6 +207,8 @@ def amend(tx: Tx, request_id: UUID, change: Amendment, version: int) -> Request:
     for name, value in given.items():
         if isinstance(value, tuple):
             value = sorted(set(value))
+        if name == "note":
+            value = _sealed_note(tx, request.id, value)
         setattr(request, name, int(value) if isinstance(value, Urgency) else value)
     request.version += 1
     tx.session.add(request)
@@ -274,6 +283,13 @@ def close(tx: Tx, request_id: UUID, outcome: Outcome) -> Request:
     return request
 
 
+def note_of(tx: Tx, request: Request) -> str | None:
+    """The note, decrypted; the caller has checked who reads it."""
+    if request.note is None:
+        return None
+    return tx.keyring.decrypt("request", request.id, "note", request.note)
+
+
 def household_of(request: Request) -> Household:
     people = {Person(kind): count for kind, count in request.household.items()}
     return Household(people, request.own_cots)
@@ -287,6 +303,11 @@ def history(tx: Tx, request_id: UUID) -> Sequence[AuditEntry]:
     """What was done about a request, oldest first."""
     request = readable_request(tx, request_id)
     return audit.history(tx.session, request.id, tx.actor)
+
+
+def _sealed_note(tx: Tx, request_id: UUID, note: str | None) -> bytes | None:
+    words = (note or "").strip()
+    return tx.keyring.encrypt("request", request_id, "note", words) if words else None
 
 
 def _point(tx: Tx, place: PlaceOnMap) -> dict[str, float]:
@@ -373,8 +394,17 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
             )
     if given.case_reference is not None and not _REFERENCE.fullmatch(given.case_reference.strip()):
         problems.append(FieldProblem("case_reference", "reference"))
+    if given.note is not None:
+        problems.extend(_note_problems(tx, given.note))
     if problems:
         raise Invalid(*problems)
+
+
+def _note_problems(tx: Tx, note: str) -> list[FieldProblem]:
+    if len(note.strip()) > MAX_NOTE or not note.replace("\n", " ").replace("\r", " ").isprintable():
+        return [FieldProblem("note", "length", (("min", 0), ("max", MAX_NOTE)))]
+    names = known_names(tx.network)
+    return text_problems("note", note, known=names, language=tx.actor.language)
 
 
 def _place_problems(field: str, place: PlaceOnMap, known: set[str]) -> list[FieldProblem]:
