@@ -47,6 +47,7 @@ LABELS: Mapping[str, str] = {
     "move_agreement": "ask.move_agreement",
     "urgency": "ask.urgency",
     "outcome": "request.close",
+    "note": "request.note",
     "end_night": "action.extend",
     "name": "site.form.name",
     "commune": "site.form.commune",

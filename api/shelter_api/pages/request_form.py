@@ -98,6 +98,7 @@ def request_input(form: Form) -> RequestInput:
         prefer_communes=tuple(form.texts("prefer_communes")),
         prefer_near=tuple(_place(form, point) for point in near),
         case_reference=form.optional("case_reference"),
+        note=form.optional("note"),
     )
     form.check()
     return given

@@ -106,6 +106,7 @@ def show_request(
         every = [views.placed(tx, each, row) for each in intake.placements_of(tx, row)]
         return {
             "it": row,
+            "note": intake.note_of(tx, row),
             "live": next((view for view in every if view.row.state in LIVE), None),
             "past": [view for view in every if view.row.state not in LIVE],
             "history": intake.history(tx, request_id),
@@ -199,6 +200,7 @@ def _amendment(form: Form) -> tuple[intake.Amendment, int]:
         may_use_two_units=flag("may_use_two_units"),
         may_change_unit=flag("may_change_unit"),
         move_agreement=form.optional("move_agreement"),
+        note=form.text("note").strip() if "note" in asked else None,
     )
     version = form.whole("version")
     form.check()

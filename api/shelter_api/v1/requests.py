@@ -88,6 +88,8 @@ class RequestIn(In):
     prefer_near: Annotated[list[PlaceOnMapIn], Field(max_length=20)] = []
     #: only its keyed hash is stored
     case_reference: str | None = None
+    #: for colleagues; refused when it looks as if it named somebody or a place
+    note: str | None = None
 
 
 class AmendmentIn(In):
@@ -101,6 +103,8 @@ class AmendmentIn(In):
     may_use_two_units: bool | None = None
     may_change_unit: bool | None = None
     move_agreement: str | None = None
+    #: "" takes it away
+    note: str | None = None
 
 
 class RequestOut(Out):
@@ -133,6 +137,8 @@ class RequestOut(Out):
 
 
 class RequestDetail(RequestOut):
+    #: only here: in no list, and in no answer that is kept for a repeated POST
+    note: str | None
     placements: list[PlacementOut]
 
 
@@ -239,6 +245,7 @@ def _detail(tx: Tx, request_id: UUID) -> RequestDetail:
     request = intake.readable_request(tx, request_id)
     return RequestDetail(
         **RequestOut.model_validate(request).model_dump(),
+        note=intake.note_of(tx, request),
         placements=[placement_out(tx, row) for row in intake.placements_of(tx, request)],
     )
 

@@ -56,12 +56,18 @@ _NUMBERS = {**_UNITS, **_TEENS, **_TENS}
 #: achtenzeventig, achtundsiebzig
 _COMPOUND = re.compile(rf"({'|'.join(_UNITS)})(?:en|und)({'|'.join(_TENS)})")
 _LETTER_O = re.compile(r"(?<=\d)[oO](?=\W|\d|$)|(?<![^\W\d])[oO](?=\d)")
-_TIME = re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3])\s?[:hHuU]\s?(?:[0-5]\d)?(?![\d:])")
-_DATE = re.compile(
-    r"(?<!\d)(?<!\d[ ./-])(?:0?[1-9]|[12]\d|3[01])([./-])(?:0?[1-9]|1[0-2])"
-    r"(?:\1(?:20)?\d\d)?(?![ ./-]?\d)"
+#: hours and days are harmless, but not where more digits stand beside them
+_ALONE_BEFORE = "".join(rf"(?<!\d[\s./_:-]{{{width}}})" for width in range(4))
+_ALONE_AFTER = r"(?![\s./_:-]{0,3}\d)"
+_HOUR = r"(?:[01]?\d|2[0-3])\s?[:hHuU]\s?(?:[0-5]\d)?"
+_DAY = (
+    r"(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])([./-])(?:0?[1-9]|1[0-2])(?:\1(?:20)?\d\d)?)"
 )
-_ISO_DATE = re.compile(r"(?<!\d)20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)")
+_MOMENTS = tuple(
+    re.compile(rf"{_ALONE_BEFORE}{moment}{_ALONE_AFTER}")
+    for moment in (rf"{_DAY},?\s{{1,2}}{_HOUR}", _HOUR, _DAY)
+)
 #: eight digits, with up to three signs between two of them, but not as a list with commas
 _MANY_DIGITS = re.compile(r"\d(?:(?:[\s./()_:*|·-]{0,3}|,)\d){7,}")
 _NUMBER_OF = re.compile(
@@ -75,7 +81,7 @@ def is_phone(plain: str) -> bool:
     digits = WORD.sub(lambda word: _as_digits(word.group()), plain)
     digits = re.sub(r"\s(?:point|punt|punkt|slash|tiret|streepje|strich)\s", " ", digits)
     digits = _LETTER_O.sub("0", digits)
-    for harmless in (_ISO_DATE, _TIME, _DATE):
+    for harmless in _MOMENTS:
         digits = harmless.sub(" @ ", digits)
     return bool(_MANY_DIGITS.search(digits) or _NUMBER_OF.search(digits))
 
