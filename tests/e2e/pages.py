@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from e2e.people import Screen, t
+from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import SYSTEM
-from shelter.services import intake, placements
+from shelter.services import break_glass, intake, overrides, placements
 from support.world import World
 
 WORKER, STAFF, POLICE = "garde.aywaille", "logement.sprimont", "sapv.secova"
@@ -18,6 +19,7 @@ OTHER, COORDINATOR, ADMIN = "garde.auteurs", "coordination", "admin"
 MOTHER_AND_CHILD = {Person.WOMAN: 1, Person.CHILD: 1}
 #: far enough for a test not to have asked for these nights
 FAR = timedelta(days=75)
+SHARED_CASE = "LI.45.L1.000777/26"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,21 @@ def every_state(world: World) -> list[State]:
     theirs, _ = world.placed(other, **(asked | {"people": {Person.MAN: 1}}))
     site = world.unit("Sureau", "Maison A").site_id
     unit = world.unit("Sureau", "Maison A").id
+    linked, _ = world.placed(worker, **(asked | {"case_reference": SHARED_CASE}))
+    world.placed(other, **(asked | {"people": {Person.MAN: 1}, "case_reference": SHARED_CASE}))
+    world.do(world.user(COORDINATOR), break_glass.open_glass, linked.id, GlassReason.CONTACT)
+    allowed = world.ask(worker, **(asked | {"case_reference": SHARED_CASE}))
+    for answer in (True, False, None):
+        override = world.do(
+            world.user(COORDINATOR),
+            overrides.ask,
+            allowed.id,
+            site_id=site,
+            until=night + timedelta(days=2),
+            reason=OverrideReason.NO_OTHER_PLACE,
+        )
+        if answer is not None:
+            world.do(world.user(POLICE), overrides.decide, override.id, approve=answer)
     return [
         State("sign-in", None, "/sign-in"),
         State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
@@ -89,6 +106,19 @@ def every_state(world: World) -> list[State]:
         State("address, asked", WORKER, f"/placements/{promise.id}/address"),
         State("address, shown", WORKER, f"/placements/{promise.id}/address", _show_address),
         State("placement of staff", STAFF, f"/placements/{stay.id}", _unfold_everything),
+        State("who looked", WORKER, f"/requests/{linked.id}/looks"),
+        State("who looked, two-sided", COORDINATOR, f"/requests/{linked.id}/looks"),
+        State("glass", COORDINATOR, f"/requests/{confirmed.id}/glass"),
+        State(
+            "glass, no reason", COORDINATOR, f"/requests/{open_.id}/glass", _break_without_reason
+        ),
+        State("glass, open", COORDINATOR, f"/requests/{linked.id}/glass"),
+        State("allowed by two", WORKER, f"/requests/{allowed.id}"),
+        State("overrides", COORDINATOR, "/overrides"),
+        State("overrides, to answer", POLICE, "/overrides"),
+        State("new override", POLICE, f"/overrides/new?code={allowed.code}"),
+        State("new override, refused", POLICE, f"/overrides/new?code={allowed.code}", _ask_for_two),
+        State("new override, unknown", POLICE, "/overrides/new?code=QQQQ"),
         State("board", WORKER, "/board"),
         State("board, four weeks", COORDINATOR, f"/board?nights=28&first={night.isoformat()}"),
         State("sites", STAFF, "/sites"),
@@ -147,6 +177,16 @@ def _block_wrongly(screen: Screen) -> None:
     fold.locator("summary").click()
     fold.locator("input[name=end_night]").fill("2020-01-01")
     screen.press("block.submit", fold)
+    screen.notice.wait_for()
+
+
+def _break_without_reason(screen: Screen) -> None:
+    screen.press("glass.open")
+    screen.notice.wait_for()
+
+
+def _ask_for_two(screen: Screen) -> None:
+    screen.press("override.ask")
     screen.notice.wait_for()
 
 

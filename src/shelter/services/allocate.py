@@ -107,6 +107,7 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
             replace(option_view(there, option, at, limit), allowed_until=until)
             for option in more.options
             if max(there.day(stay.end_night) for stay in option.stays) <= until
+            and all(option.stays != given.stays for given in answer.options)  # needs no permission
         ]
     return Offer(
         request=request,
