@@ -11,7 +11,7 @@ export SHELTER_CHROMIUM ?= $(shell for name in chromium chromium-browser google-
 	google-chrome-stable; do command -v $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format audit story bench bench-solver screens migration migration-first lock clean
+.PHONY: help run test lint format audit story bench bench-solver leaks chaos screens migration migration-first lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ bench: $(VENV)/.dev ## how long the solver and the busiest requests take
 
 bench-solver: $(VENV)/.dev ## the allocator against its peers, hours: make bench-solver with="--quick"
 	PYTHONPATH=solver $(BIN)/python -m benchmarks $(with)
+
+leaks: $(VENV)/.dev ## attack the perpetrator side's answers, half an hour: make leaks with="--quick"
+	PYTHONPATH=tests $(BIN)/python -m leaks $(with)
+
+chaos: $(VENV)/.dev ## keys rotate under load with 100 000 rows, killed again and again, on both databases
+	PYTHONPATH=tests $(BIN)/python -m chaos.rotation $(with)
 
 screens: $(VENV)/.dev ## draw the pictures of docs/screens anew, in a Chromium
 	PYTHONPATH=tests $(BIN)/python -m e2e.screens
