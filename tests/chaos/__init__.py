@@ -1,0 +1,1 @@
+"""Hours of trouble in minutes: what the suite runs small, run large. ``make chaos``."""
