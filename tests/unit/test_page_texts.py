@@ -11,12 +11,14 @@ from shelter import i18n
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.availability import BlockReason, Freshness, Sharing
+from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
 from shelter.domain.household import Language, Person
 from shelter.domain.messages import MessageState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
 from shelter.domain.sides import Role, Side
 from shelter.services.board import Cell
+from shelter.services.looks import LOOKS
 from shelter_api import errors
 from shelter_api.pages.rendering import WAYS
 from shelter_solver.constraints import RULES
@@ -86,7 +88,18 @@ def _put_together() -> set[str]:
             *(f"reason.{reason}" for reason in AudienceReason),
             *(f"state.{state}" for state in AudienceState),
         },
+        "account": {f"done.{what}" for what in ("password", "app", "passkey", "removed", "ended")},
         "history": _history(),
+        "looks": set(LOOKS),
+        "glass": {
+            *(f"reason.{reason}" for reason in GlassReason),
+            *(f"no_place.{state}" for state in RequestState),
+        },
+        "override": {
+            *(f"reason.{reason}" for reason in OverrideReason),
+            *(f"state.{state}" for state in (*OverrideState, "over")),
+            *(f"decided_by.{state}" for state in ("approved", "declined")),
+        },
         "reason": _in_code(r'\bReason\("([a-z_]+)"') - {"no_units", "unverified"},
         "blocked": {*(code for code, _ in RULES), "no_units", "unverified"},
         "change": _changes(),
@@ -102,7 +115,10 @@ def _history() -> set[str]:
     """What the audit log may hold about one request."""
     moves = {f"placement.{action}" for action in Action}
     about_one = "request|placement|alert|address|message"
-    return moves | _in_code(rf'\.record\(\s*"((?:{about_one})\.[a-z_]+)"')
+    decisions = _in_code(r'_record\(tx, "(glass\.[a-z_]+)"') | {
+        f"override.{what}" for what in ("ask", "approve", "decline", "withdraw")
+    }
+    return moves | decisions | _in_code(rf'\.record\(\s*"((?:{about_one})\.[a-z_]+)"')
 
 
 def _changes() -> set[str]:
