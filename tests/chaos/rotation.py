@@ -24,7 +24,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from shelter.db.key_file import load_keyring
 from shelter.db.keys import KeyProblem, Keyring
@@ -111,8 +111,7 @@ def _filled(database: Database, ring: Keyring, rows: int) -> Sequence[UUID]:
         batch = [one(n, row) for n, row in enumerate(ids[start : start + 5000], start)]
         database.run(
             lambda session, batch=batch: session.connection().execute(  # type: ignore[misc]
-                sa.insert(Request.__table__),
-                batch,  # type: ignore[attr-defined]
+                sa.insert(SQLModel.metadata.tables["request"]), batch
             ),
             sides=BOTH_SIDES,
         )

@@ -122,7 +122,8 @@ def _edited_in_between(world: World, key_file: Path, monkeypatch: pytest.MonkeyP
     worker = world.user("garde.aywaille")
     request = world.ask(worker, note="Chien calme")
     use_new_key(world, key_file)
-    reseal, edited = rotation._resealed, []
+    reseal = rotation._resealed
+    edited: list[Request] = []
 
     def slow(ring: Any, column: Any, value: Any) -> bytes:
         result: bytes = reseal(ring, column, value)
@@ -234,7 +235,7 @@ def test_control_a_server_that_never_reads_its_keys_again_stops_reading(
     load_keyring(keys, create=True)
     given = keys.read_text()
     with (
-        running_server(tmp_path, database_url, **{VARIABLE: given}) as server,
+        running_server(tmp_path, database_url, SHELTER_KEYS=given) as server,
         server.client() as client,
     ):
         worker = As(client, server.system, "garde.aywaille")

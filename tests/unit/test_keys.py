@@ -7,6 +7,8 @@ import json
 import stat
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,8 +16,8 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from shelter.db.key_file import load_keyring
-from shelter.db.keys import KeyProblem, Keyring
+from shelter.db.key_file import KeyText, change_file, load_keyring, read_key_text
+from shelter.db.keys import KeyProblem, Keyring, key_id_of
 
 ROW, OTHER_ROW = UUID(int=1), UUID(int=2)
 PLAIN = "an address, with an é"
@@ -213,3 +215,105 @@ def test_control_the_good_key_file_is_read(tmp_path: Path) -> None:
 def test_an_unreadable_key_file_is_a_key_problem(tmp_path: Path) -> None:
     with pytest.raises(KeyProblem, match="cannot be read"):
         load_keyring(tmp_path, create=False)
+
+
+# --- a file that changes while processes run -----------------------------------------------------
+
+
+def rotated(keys: KeyText) -> KeyText:
+    more, key_id = keys.with_new_key()
+    return more.with_current(key_id, datetime(2026, 11, 21, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.json"
+    load_keyring(path, create=True)
+    return path
+
+
+def test_a_running_process_learns_of_a_new_key(path: Path) -> None:
+    ring = load_keyring(path, create=False)
+    before = ring.encrypt("site", ROW, "location", PLAIN)
+    change_file(path, rotated)
+    other = load_keyring(path, create=False)
+
+    assert ring.decrypt("site", ROW, "location", other.encrypt("site", ROW, "location", PLAIN))
+    assert key_id_of(ring.encrypt("site", ROW, "location", PLAIN)) == other.current
+    assert ring.decrypt("site", ROW, "location", before) == PLAIN
+
+
+def test_while_the_file_is_away_or_broken_the_keys_stay_as_they_were(path: Path) -> None:
+    ring = load_keyring(path, create=False)
+    good = path.read_text()
+    for bad in ("{", json.dumps({**json.loads(good), "case_key": key(b"x")})):
+        path.write_text(bad)
+        assert ring.fresh().keys == ring.keys
+    path.unlink()
+    sealed = ring.encrypt("site", ROW, "location", PLAIN)
+    assert ring.decrypt("site", ROW, "location", sealed) == PLAIN
+    path.write_text(good)
+    assert ring.fresh() == ring
+
+
+def test_another_case_key_is_never_taken_over(path: Path) -> None:
+    ring = load_keyring(path, create=False)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "case_key": key(b"x")}))
+    assert ring.fresh().case_hash("A1") == ring.case_hash("A1")
+
+
+def test_of_two_that_rotate_at_once_neither_loses_the_other_s_key(path: Path) -> None:
+    threads = [threading.Thread(target=change_file, args=(path, rotated)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(load_keyring(path, create=False).keys) == 9
+    assert [found.name for found in path.parent.iterdir()] == ["keys.json"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_that_was_replaced_remembers_until_when_it_was_current(path: Path) -> None:
+    change_file(path, rotated)
+    keys = read_key_text(path, None)
+    assert keys.last_current("k1") == datetime(2026, 11, 21, 12, tzinfo=UTC)
+    [new] = set(keys.data["keys"]) - {"k1"}
+    assert keys.last_current(new) is None
+    with pytest.raises(KeyProblem, match="current key"):
+        keys.without(new)
+    assert set(keys.without("k1").data["keys"]) == {new}
+    assert keys.without("k1").data["until"] == {}
+
+
+def test_an_edit_that_could_not_be_read_again_is_not_written(path: Path) -> None:
+    before = path.read_text()
+    with pytest.raises(KeyProblem):
+        change_file(path, lambda keys: KeyText({**keys.data, "current": "nobody"}))
+    assert path.read_text() == before
+
+
+def test_keys_come_from_the_environment_where_it_has_them(tmp_path: Path) -> None:
+    ring = load_keyring(tmp_path / "none.json", create=True, given=json.dumps(GOOD))
+    assert ring.current == "k1"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_beside_the_environment_must_say_the_same(path: Path) -> None:
+    same = path.read_text()
+    assert load_keyring(path, create=False, given=same).current == "k1"
+    with pytest.raises(KeyProblem, match=r"SHELTER_KEYS and .* hold different keys") as refused:
+        load_keyring(path, create=False, given=json.dumps(GOOD))
+    assert key(b"1") not in str(refused.value)
+
+
+def test_a_malformed_environment_is_refused_without_showing_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyProblem, match="SHELTER_KEYS is not a key file") as refused:
+        load_keyring(tmp_path / "none.json", create=False, given="secret")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_ciphertext_that_claims_another_key_is_refused(ring: Keyring) -> None:
+    both = Keyring("k1", {"k1": b"1" * 32, "k2": b"1" * 32}, ring.case_key)
+    sealed = both.encrypt("site", ROW, "location", PLAIN)
+    with pytest.raises(KeyProblem, match="altered or moved"):
+        both.decrypt("site", ROW, "location", sealed.replace(b"k1", b"k2", 1))
