@@ -46,7 +46,7 @@ def every_state(world: World) -> list[State]:
     asked = {"people": MOTHER_AND_CHILD, "first_night": night, "nights": 2}
     come = asked | {"first_night": tonight}
     open_, refused, closed = (
-        world.ask(worker, **asked),
+        world.ask(worker, note="Chien calme, muselière prévue", **asked),
         world.ask(worker, **(asked | {"people": {Person.WOMAN: 1, Person.INFANT: 3}})),
         world.ask(worker, **asked),
     )
@@ -160,6 +160,7 @@ def _ask_wrongly(screen: Screen) -> None:
     screen.page.locator("#f-first_night").fill("2020-01-01")
     screen.page.locator("#f-nights").fill("")
     screen.page.locator("#f-case_reference").fill("x")
+    screen.page.locator("#f-note").fill("Demander Karim, 0478 12 34 56")
     screen.page.locator("#f-avoid_zones-0-lat").fill("50,5")
     screen.page.locator(".submit-bar button").click()
     screen.notice.wait_for()
