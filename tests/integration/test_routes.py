@@ -100,6 +100,8 @@ def test_what_anybody_may_call_is_this_and_no_more(routes: list[Route]) -> None:
     assert pages <= {
         "GET /sign-in",
         "POST /sign-in",
+        "POST /leave",
+        "GET /away",
         "POST /sign-in/passkey",
         "POST /sign-in/passkey/options",
         "GET /sign-in/single",

@@ -19,9 +19,10 @@ from shelter.services import hashing, second_factor, sign_in
 from shelter.services.accounts import deactivate, reset_factors, set_password
 from shelter.services.context import Tx
 from shelter.services.second_factor import REQUIRED_OF
-from shelter.services.sessions import SignedIn, Visit, actor_of_token
+from shelter.services.sessions import SignedIn, actor_of_token
 from shelter.services.sign_in import HalfSignedIn, with_code, with_password
 from support.server import DEMO_USERS
+from support.sign_in import code_of, half, secret_of, whole
 from support.world import World, secova_world
 
 LOGIN, POLICE = "garde.aywaille", "sapv.secova"
@@ -30,30 +31,6 @@ LOGIN, POLICE = "garde.aywaille", "sapv.secova"
 @pytest.fixture
 def world(database: Database) -> World:
     return secova_world(database)
-
-
-def secret_of(world: World, login: str = POLICE, column: str = "totp_secret") -> str:
-    [user] = world.all(User, login=login)
-    return world.system.keyring.decrypt("app_user", user.id, column, getattr(user, column))
-
-
-def code_of(world: World, login: str = POLICE, *, steps: int = 0) -> str:
-    """What the app of ``login`` shows now, or some half minutes later."""
-    at = world.clock.now() + timedelta(seconds=30 * steps)
-    return pyotp.TOTP(secret_of(world, login)).at(at)
-
-
-def half(world: World, login: str = POLICE, visit: Visit | None = None) -> str:
-    """The token of half a sign-in."""
-    begun = with_password(world.system, login, DEMO_PASSWORD, visit)
-    assert isinstance(begun, HalfSignedIn)
-    return begun.token
-
-
-def whole(world: World, login: str = LOGIN, visit: Visit | None = None) -> SignedIn:
-    begun = with_password(world.system, login, DEMO_PASSWORD, visit)
-    assert isinstance(begun, SignedIn)
-    return begun
 
 
 def without_factors(world: World, login: str = POLICE) -> None:

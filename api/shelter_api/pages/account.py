@@ -10,7 +10,7 @@ from litestar import MediaType, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from shelter.domain.errors import NotFound, NotSignedIn, ShelterError
+from shelter.domain.errors import Conflict, NotFound, NotSignedIn, ShelterError
 from shelter.services import accounts, passkeys, second_factor, sessions, steps
 from shelter.services.context import Tx
 from shelter_api.access import signed_in
@@ -66,7 +66,13 @@ def _change(
 def _refused(request: Call, error: ShelterError, form: Form | None = None) -> Response[Any]:
     if isinstance(error, NotSignedIn) and error.code == "sign_in_again":
         return Redirect(AGAIN, status_code=303)
-    return _page(request, form, Notice(error))
+    return _page(request, form, _notice(error))
+
+
+def _notice(error: ShelterError) -> Notice:
+    """A wrong code or passkey here does not mean that nobody is signed in."""
+    wrong = isinstance(error, NotSignedIn)
+    return Notice(Conflict(error.code, **error.params) if wrong else error)
 
 
 @get(HOME, sync_to_thread=True, include_in_schema=False, **signed_in())
@@ -150,7 +156,7 @@ def prove_app(request: Call, form: Posted) -> Response[Any]:
     except NotSignedIn as error:
         if error.code == "sign_in_again":
             return _refused(request, error)
-        return _app_page(request, Notice(error))
+        return _app_page(request, _notice(error))
     return _codes_page(codes) if codes else Redirect(f"{HOME}?done=app", status_code=303)
 
 

@@ -121,7 +121,7 @@ def own(tx: Tx) -> Sequence[UserSession]:
     query = (
         select(UserSession)
         .where(col(UserSession.user_id) == tx.actor.user_id)
-        .order_by(col(UserSession.created_at).desc(), col(UserSession.token_hash))
+        .order_by(col(UserSession.created_at).desc(), col(UserSession.id))
     )
     return [row for row in tx.session.exec(query).all() if _runs(row, tx.now)]
 
