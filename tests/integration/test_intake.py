@@ -235,3 +235,63 @@ def test_every_stated_outcome_ends_a_request_and_turning_away_is_told(
             world.do(actor, intake.close, request.id, outcome)
     with pytest.raises(Invalid):  # only a departure says so
         world.do(actor, intake.close, world.ask(actor).id, Outcome.HOUSED)
+
+
+# --- the note ------------------------------------------------------------------------------------
+
+
+def test_a_note_is_kept_encrypted_and_read_by_its_service_and_a_coordinator(world: World) -> None:
+    worker = world.user("garde.aywaille")
+    request = world.ask(worker, note="  Chien calme  ")
+    [row] = world.all(Request)
+    assert row.note is not None
+    assert b"Chien" not in row.note
+    for login in ("garde.aywaille", "coordination"):
+        read = world.do(
+            world.user(login),
+            lambda tx: intake.note_of(tx, intake.readable_request(tx, request.id)),
+        )
+        assert read == "Chien calme"
+    with pytest.raises(NotFound):
+        world.do(world.user("garde.trooz"), intake.readable_request, request.id)
+
+
+def test_a_note_is_changed_and_taken_away(world: World) -> None:
+    worker = world.user("garde.aywaille")
+    request = world.ask(worker, note="Chien calme")
+    request = world.do(
+        worker, intake.amend, request.id, intake.Amendment(note="Deux chiens"), request.version
+    )
+    assert world.do(worker, intake.note_of, request) == "Deux chiens"
+    request = world.do(
+        worker, intake.amend, request.id, intake.Amendment(nights=2), request.version
+    )
+    assert world.do(worker, intake.note_of, request) == "Deux chiens"
+    none = intake.Amendment(note="")
+    request = world.do(worker, intake.amend, request.id, none, request.version)
+    assert request.note is None
+
+
+@pytest.mark.parametrize(
+    ("note", "code"),
+    [
+        ("demander Karim", "text_name"),
+        ("gsm 0478 12 34 56", "text_phone"),
+        ("x" * 141, "length"),
+        ("a\x00b", "length"),
+    ],
+)
+def test_a_note_that_says_too_much_is_refused_when_asking_and_when_changing(
+    world: World, note: str, code: str
+) -> None:
+    worker = world.user("garde.aywaille")
+    request = world.ask(worker)
+    change = intake.Amendment(note=note)
+    for work in (
+        lambda: world.ask(worker, note=note),
+        lambda: world.do(worker, intake.amend, request.id, change, request.version),
+    ):
+        with pytest.raises(Invalid) as refused:
+            work()
+        assert [(p.field, p.code) for p in refused.value.problems] == [("note", code)]
+    assert len(world.all(Request)) == 1
