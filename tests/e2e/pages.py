@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from uuid import UUID
 
 from e2e.people import Screen, t
+from shelter.db.tables import Alert
+from shelter.domain.alerts import AlertKind
+from shelter.domain.audience import AudienceReason
 from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import SYSTEM
-from shelter.services import break_glass, intake, overrides, placements
+from shelter.services import audience, break_glass, intake, overrides, placements, watch
 from support.world import World
 
 WORKER, STAFF, POLICE = "garde.aywaille", "logement.sprimont", "sapv.secova"
@@ -77,9 +81,24 @@ def every_state(world: World) -> list[State]:
         )
         if answer is not None:
             world.do(world.user(POLICE), overrides.decide, override.id, approve=answer)
+    unsafe, nowhere = (
+        _too_near(world, night + timedelta(days=n), km) for n, km in ((4, 9), (7, 90))
+    )
+    empty = world.unit("Noisetier", "Appartement").site_id
+    change = (empty, "garde-secova", AudienceReason.NOT_NEEDED_HERE)
+    world.do(world.user(COORDINATOR), audience.ask_audience, *change)
     return [
         State("sign-in", None, "/sign-in"),
         State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
+        State("second step", None, "/sign-in", _begin_to_sign_in),
+        State("second step refused", None, "/sign-in", _show_a_wrong_code),
+        State("sign in again", WORKER, "/sign-in?again&to=/account"),
+        State("my sign-in", WORKER, "/account"),
+        State("my sign-in, a role that needs more", POLICE, "/account"),
+        State("my sign-in, refused", WORKER, "/account", _change_password_wrongly),
+        State("code app", STAFF, "/account", _set_up_app),
+        State("code app refused", STAFF, "/account", _prove_app_wrongly),
+        State("recovery codes", ADMIN, "/account", _make_codes),
         State("home of a worker", WORKER, "/"),
         State("account menu", WORKER, "/", _open_menu),
         State("home of staff", STAFF, "/"),
@@ -128,11 +147,22 @@ def every_state(world: World) -> list[State]:
         State("new site", STAFF, "/sites/new"),
         State("new site, refused", STAFF, "/sites/new", _save),
         State("new site, two-sided", COORDINATOR, "/sites/new"),
+        State("site, two-sided", COORDINATOR, f"/sites/{empty}"),
+        State("change of audience", COORDINATOR, f"/sites/{empty}/audience"),
+        State("change of audience, refused", COORDINATOR, f"/sites/{site}/audience", _ask_audience),
+        State("changes of audience, one's own", COORDINATOR, "/audience", _unfold_everything),
+        State("changes of audience, to decide", POLICE, "/audience", _unfold_everything),
         State("site edited", STAFF, f"/sites/{site}/edit"),
         State("new unit", STAFF, f"/sites/{site}/units/new"),
         State("new unit, refused", STAFF, f"/sites/{site}/units/new", _save),
         State("unit edited", STAFF, f"/units/{unit}/edit"),
         State("alerts", POLICE, "/alerts"),
+        State("alert, re-plan", WORKER, f"/alerts/{unsafe.alert}"),
+        State("alert, no other place", WORKER, f"/alerts/{nowhere.alert}", _unfold_everything),
+        State("alert of the police", POLICE, f"/alerts/{unsafe.police}"),
+        State("move", WORKER, f"/placements/{unsafe.placement}/move"),
+        State("move refused", WORKER, f"/placements/{unsafe.placement}/move", _move_too_late),
+        State("address, gone", WORKER, f"/placements/{ended.id}/address"),
         State("messages", WORKER, "/messages"),
         State("inbox", WORKER, "/inbox", _answer),
         State("nothing here", WORKER, "/nowhere"),
@@ -151,8 +181,45 @@ def _open_menu(screen: Screen) -> None:
 def _sign_in_wrongly(screen: Screen) -> None:
     screen.page.locator("#login").fill("personne")
     screen.page.locator("#password").fill("rien")
-    screen.page.locator("form.form button").click()
+    screen.page.locator("form.form.card button.main").click()
     screen.notice.wait_for()
+
+
+def _begin_to_sign_in(screen: Screen) -> None:
+    screen.page.locator("button.demo-user", has_text=POLICE).click()
+    screen.page.locator("#code").wait_for()
+
+
+def _show_a_wrong_code(screen: Screen) -> None:
+    _begin_to_sign_in(screen)
+    screen.page.locator("#code").fill("x")
+    screen.page.locator("form.form.card button.main").click()
+    screen.notice.wait_for()
+
+
+def _change_password_wrongly(screen: Screen) -> None:
+    screen.page.locator("#f-present_password").fill("x")
+    screen.page.locator("#f-password").fill("x")
+    screen.press("account.change_password")
+    screen.notice.wait_for()
+
+
+def _set_up_app(screen: Screen) -> None:
+    screen.press("account.set_up")
+    screen.page.locator(".qr-frame").wait_for()
+    _unfold_everything(screen)
+
+
+def _prove_app_wrongly(screen: Screen) -> None:
+    _set_up_app(screen)
+    screen.page.locator("#code").fill("x")
+    screen.press("app.prove")
+    screen.notice.wait_for()
+
+
+def _make_codes(screen: Screen) -> None:
+    screen.press("recovery.new")
+    screen.page.locator(".codes").wait_for()
 
 
 def _ask_wrongly(screen: Screen) -> None:
@@ -207,3 +274,56 @@ def _answer(screen: Screen) -> None:
     screen.page.locator("#f-text").fill("bonjour")
     screen.press("inbox.send")
     screen.page.get_by_role("status").wait_for()
+
+
+@dataclass(frozen=True)
+class TooNear:
+    """A household that is no longer safe where it is, and the alerts about it."""
+
+    placement: UUID
+    alert: UUID
+    police: UUID
+
+
+def _too_near(world: World, night: date, km: float) -> TooNear:
+    """A woman in Genêt, and then a man of her case 8 km from her, who must be ``km`` away."""
+    case, end = f"LI.45.L1.{int(km):06}/26", night + timedelta(days=2)
+    found = []
+    for login, site, label, person, apart in (
+        (WORKER, "Genêt", "Studio", Person.WOMAN, (intake.KeptApart(case, km),)),
+        (OTHER, "Ardoise", "Chambre 3", Person.MAN, ()),
+    ):
+        actor = world.user(login)
+        request = world.ask(
+            actor,
+            people={person: 1},
+            first_night=night,
+            nights=2,
+            case_reference=case,
+            keep_apart=apart,
+        )
+        choice = [placements.StayChoice(world.unit(site, label).id, night, end)]
+        found.append(world.confirm(actor, world.hold(actor, request, choice)))
+    watch.watch_separations(world.system)
+    raised = {
+        alert.service: alert.id
+        for alert in world.all(Alert, kind=AlertKind.SEPARATION_BROKEN, placement_id=found[0].id)
+    }
+    return TooNear(found[0].id, raised["cpas-aywaille"], raised["sapv-secova"])
+
+
+def _move_too_late(screen: Screen) -> None:
+    """Somebody else was faster: the button carries a night that nobody has any more."""
+    screen.page.locator("input[name=stay]").first.evaluate(
+        "it => it.value = it.value.split('|')[0] + '|2020-01-01|2020-01-03'"
+    )
+    screen.press(
+        "move.there",
+        screen.page.locator("li").filter(has=screen.page.locator("input[name=stay]")).first,
+    )
+    screen.notice.wait_for()
+
+
+def _ask_audience(screen: Screen) -> None:
+    screen.press("audience.ask.submit")
+    screen.notice.wait_for()
