@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelter.domain.network import Network
+from shelter.domain.network import Legal, Network
 from shelter.domain.network_file import parse_network, read_network_file
+from shelter.domain.retention import Kind, Retention
 from shelter.domain.sample_file import Sample, parse_sample
 from shelter.domain.sides import Role
 from shelter.domain.toml_lines import line_index
@@ -118,6 +119,8 @@ def test_secova_keeps_its_settings() -> None:
     assert loaded.defaults.quiet_from == time(22)
     assert loaded.defaults.stale_after == timedelta(hours=24)
     assert not loaded.defaults.review_perpetrator_placements
+    assert loaded.retention == Retention()
+    assert loaded.legal == Legal()
     assert loaded.convention.reference_workers == 17
     assert loaded.convention.signed_on is None
     assert loaded.service(loaded.coordinator).commune == "62022"  # Chaudfontaine
@@ -218,6 +221,12 @@ MISTAKES = [
     ('kind = "hotel"', 'kind = "hostel"', "fallbacks[3].kind", 'did you mean "hotel"?'),
     ("# signed_on", 'signed_on = "May"\n#', "convention.signed_on", "is not a date; write it as"),
     ("# No [", 'load_shares."62000" = 1\n# [', 'convention.load_shares.62000', "a commune of this"),
+    ("notes = 7\n", "notes = 0\n", "retention.notes", "from 1 to 3653"),
+    ("notes = 7\n", "notes = 91\n", "retention.notes", "free text goes first; keep notes at most"),
+    ("messages = 30\n", "messages = 31\n", "retention.messages", "could be replayed to a message"),
+    ("separations = 180", "separations = 366", "retention.separations", "they go with"),
+    ("sessions = 7", "sesions = 7", "retention.sesions", 'did you mean "sessions"?'),
+    ("backups = 35", "backups = 1.5", "retention.backups", "is not a whole number"),
     ("[zoning]", "[zonning]", "zonning", 'is not a known key; did you mean "zoning"?'),
 ]  # fmt: skip
 
@@ -491,3 +500,29 @@ def test_a_damaged_sample_is_read_or_refused_and_nothing_else(
     at = data.draw(st.integers(0, len(SAMPLE)))
     text = SAMPLE[:at] + scrap + SAMPLE[at + cut :]
     check_well_formed(refusal(lambda: parse_sample(text, LOADED)))
+
+
+# --- periods and legal texts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_bundled_network_says_how_long_each_kind_is_kept(name: str) -> None:
+    table = bundled(name).split("[retention]\n", 1)[1].split("\n[", 1)[0]
+    said = {line.split(" = ")[0] for line in table.splitlines() if " = " in line}
+    assert said == {kind.value for kind in Kind} | {"backups"}
+
+
+def test_a_file_without_periods_has_the_usual_ones() -> None:
+    start, rest = SECOVA.split("[retention]\n", 1)
+    assert parse_network(start + "[convention]" + rest.split("[convention]", 1)[1]) == LOADED
+
+
+def test_a_misspelt_legal_text_is_named() -> None:
+    [problem] = problems_of(SECOVA + '\n[legal]\ncontroler = "SECOVA"\n')
+    assert 'legal.controler: is not a known key; did you mean "controller"?' in problem
+
+
+def test_the_data_protection_officer_s_words_are_read() -> None:
+    text = SECOVA + '\n[legal]\ncontroller = "SECOVA"\nbasis_victims = "Art. 6(1)(e) RGPD"\n'
+    legal = parse_network(text).legal
+    assert legal == Legal(controller="SECOVA", basis_victims="Art. 6(1)(e) RGPD")
