@@ -250,6 +250,8 @@ def test_the_second_person_is_called(world: World) -> None:
 def test_the_service_that_takes_it_over_is_of_the_other_side(world: World) -> None:
     for service, code in (
         ("commune-esneux", "service_other_side"),
+        ("coordination-secova", "service_other_side"),
+        ("sapv-secova", "service_other_side"),
         ("nowhere", "unknown_service"),
     ):
         with pytest.raises(Invalid) as refusal:

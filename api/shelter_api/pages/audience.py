@@ -108,7 +108,7 @@ def _ask_page(request: Call, site_id: UUID, form: Form, notice: Notice | None) -
         return {
             "site": site,
             "to_side": other_side(site.side),
-            "services": tx.network.services,
+            "services": audience.services_to_take(tx, site),
             "reasons": tuple(AudienceReason),
         }
 

@@ -32,6 +32,7 @@ from shelter.db.tables import (
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
+from shelter.domain.network import Service
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import BOTH_SIDES, Role, Side, other_side
 from shelter.services.accounts import acts_on
@@ -202,12 +203,25 @@ def _record(tx: Tx, action: str, change: AudienceChange, **detail: Any) -> None:
     )
 
 
+def services_to_take(tx: Tx, site: Site) -> list[Service]:
+    """The services that could run the site on the other side: those that act on this one cannot.
+
+    Nor can coordination and victim assistance: they are two-sided and own no site.
+    """
+    two_sided = {tx.network.coordinator, *(service.key for service in tx.network.victim_assistance)}
+    return [
+        service
+        for service in tx.network.services
+        if service.key not in two_sided and not acts_on(tx, service.key, site.side)
+    ]
+
+
 def _check_service(tx: Tx, site: Site, to_service: str) -> None:
     try:
         tx.network.service(to_service)
     except KeyError:
         raise Invalid(FieldProblem("service", "unknown_service")) from None
-    if acts_on(tx, to_service, site.side):
+    if to_service not in {service.key for service in services_to_take(tx, site)}:
         raise Invalid(FieldProblem("service", "service_other_side"))
 
 
