@@ -106,9 +106,7 @@ def test_no_place_person_or_other_case_is_in_a_file(world: World) -> None:
         text = json.dumps(data_subjects.access(world.system, asked(side)), ensure_ascii=False)
         ring = world.system.keyring
         for site in world.all(Site):
-            location = world.system.run(
-                SYSTEM, lambda tx, site=site: location_of(tx, site), read_only=True
-            )
+            location = world.do(SYSTEM, location_of, site)
             assert location.address not in text
             assert str(location.lat) not in text
         for user in world.all(User):

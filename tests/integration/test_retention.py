@@ -244,11 +244,15 @@ def left_over(world: World) -> set[str]:
         # the runs of this test, and what they cut
         "audit_entry": lambda row: row["action"].startswith(("retention.", "audit.")),
     }
+
+    def of_the_living(row: dict[str, Any]) -> bool:
+        return row.get("request_id") in living
+
     return {
         name
         for name in retention.KIND_OF
         for row in rows[name]
-        if not kept.get(name, lambda row: row.get("request_id") in living)(row)
+        if not kept.get(name, of_the_living)(row)
     }
 
 

@@ -476,6 +476,10 @@ def _forget_free_pages(database: Database) -> None:
         return
     raw = database.engine.raw_connection()  # outside any transaction, in which it cannot be done
     try:
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor = raw.cursor()
+        # nobody who is working waits for this: where it cannot be done now, a later run does it
+        cursor.execute("PRAGMA busy_timeout=200")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute("PRAGMA busy_timeout=10000")
     finally:
         raw.close()
