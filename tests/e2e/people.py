@@ -81,8 +81,13 @@ class Screen:
         self.go("/sign-in")
         self.page.locator("#login").fill(login)
         self.page.locator("#password").fill(password)
-        self.page.locator("form.form button").click()
-        expect(self.page).to_have_url(f"{self.url}/")
+        self.page.locator("form.form.card button.main").click()
+
+    def show_code(self, code: str) -> None:
+        """The second step: a code of the app, or from the paper."""
+        expect(self.page).to_have_url(f"{self.url}/sign-in/second")
+        self.page.locator("#code").fill(code)
+        self.page.locator("form.form.card button.main").click()
 
     # --- a request ---
 

@@ -49,6 +49,7 @@ def test_signing_in_with_a_password_leads_home_and_out_again(people: People) -> 
     visitor.go("/")
     expect(visitor.page).to_have_url(re.compile("/sign-in"))
     visitor.sign_in("garde.aywaille", cli.DEMO_PASSWORD)
+    expect(visitor.page).to_have_url(f"{visitor.url}/")
     visitor.reads("home.on_call.title", "home.ask")
     visitor.page.locator("details.account summary").click()
     visitor.press("session.sign_out")
@@ -63,18 +64,23 @@ def test_a_wrong_password_is_told_and_the_login_stays(people: People) -> None:
     visitor.go("/sign-in")
     visitor.page.locator("#login").fill("garde.aywaille")
     visitor.page.locator("#password").fill("autre-chose")
-    visitor.page.locator("form.form button").click()
+    visitor.page.locator("form.form.card button.main").click()
     expect(visitor.notice).to_contain_text(t("error.wrong_password"))
     expect(visitor.page.locator("#login")).to_have_value("garde.aywaille")
     expect(visitor.page.locator("#password")).to_have_value("")
 
 
 @on_a_phone
-def test_a_demonstration_lets_everybody_in_with_one_tap(people: People) -> None:
+def test_a_demonstration_lets_everybody_in_with_a_tap_a_step(people: People) -> None:
     visitor = people()
     visitor.go("/sign-in")
-    visitor.page.locator("button.demo-user", has_text="sapv.secova").click()
-    visitor.reads("home.sapv.title")
+    visitor.page.locator("button.demo-user", has_text="garde.trooz").click()
+    visitor.reads("home.on_call.title")
+    police = people()
+    police.go("/sign-in")
+    police.page.locator("button.demo-user", has_text="sapv.secova").click()
+    police.press("demo.use_code")
+    police.reads("home.sapv.title")
 
 
 # --- places -------------------------------------------------------------------------------------

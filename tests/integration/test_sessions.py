@@ -249,8 +249,10 @@ def test_what_signs_in_changes_only_soon_after_a_sign_in(
 ) -> None:
     """A session left open is not enough to lock its owner out."""
     me = As(client, world.system, LOGIN)
-    changes = ("/account/password", "/account/app", "/account/app/remove", "/account/passkeys")
-    changes += ("/account/recovery-codes", "/account/app/code")
+    changes = [
+        f"/account/{what}"
+        for what in ("password", "app", "app/code", "app/remove", "passkeys", "recovery-codes")
+    ]
     world.clock.forward(minutes=16)
     for path in changes:
         answer = me.call("POST", path, data={"password": NEW}, headers=OURS)

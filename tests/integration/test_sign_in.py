@@ -94,7 +94,7 @@ def test_who_finds_a_long_line_is_told_to_come_back_and_no_hash_is_made(world: W
     assert places == 8
     # control: with a place free the same password is tried, and a refusal kept no place
     assert whole(world)
-    assert hashing._line._value == places  # type: ignore[attr-defined]
+    assert hashing._line._value == places
 
 
 # --- who needs a second factor ----------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_who_must_have_a_second_factor_sets_it_up_before_any_session(world: Worl
     assert step is not None and not step.app and not step.passkey and step.offered_app
     assert world.all(UserSession) == []
     secret, uri = step.offered_app
-    assert pyotp.parse_uri(uri).secret == secret  # type: ignore[attr-defined]
+    assert pyotp.parse_uri(uri).secret == secret
     with pytest.raises(NotSignedIn, match="wrong_code"):
         sign_in.set_up_app(world.system, token, "000000")
     entered, codes = sign_in.set_up_app(

@@ -24,7 +24,7 @@ from litestar.testing import TestClient
 from sqlmodel import Session, col, select
 
 from shelter import cli, networks, settings
-from shelter.db.keys import load_keyring
+from shelter.db.key_file import load_keyring
 from shelter.db.migrate import upgrade
 from shelter.db.session import Database
 from shelter.db.tables import User, UserSession
@@ -232,11 +232,13 @@ def running_server(
     database_url: str | None = None,
     *,
     sample: bool = True,
+    host: str = "127.0.0.1",
     **environment: str,
 ) -> Iterator[Server]:
     """``shelter serve`` on a free port, with SECOVA and its sample users unless told otherwise.
 
     ``database_url`` is a migrated database; without one there is a new file in ``folder``.
+    ``host`` is what browsers call it (passkeys are for a name, so for ``localhost``);
     ``environment`` adds or replaces variables.
     """
     port = free_port()
@@ -247,7 +249,7 @@ def running_server(
     }
     variables |= {
         "SHELTER_DATA_DIR": str(folder),
-        "SHELTER_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SHELTER_PUBLIC_URL": f"http://{host}:{port}",
         "SHELTER_DEMO": "1",
         "SHELTER_LOG_LEVEL": "info",
         **environment,
@@ -260,7 +262,7 @@ def running_server(
     command = [sys.executable, "-m", "shelter.cli", "serve", "--port", str(port)]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=err)
-    server = Server(f"http://127.0.0.1:{port}", system, process, folder)
+    server = Server(f"http://{host}:{port}", system, process, folder)
     try:
         _wait_until_ready(server)
         yield server

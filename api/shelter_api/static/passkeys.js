@@ -54,6 +54,7 @@
     const box = form.closest("[data-passkey-box]") || form;
     const told = form.querySelector("[data-passkey-told]");
     box.hidden = false;
+    form.hidden = false;
     form.addEventListener("submit", async (event) => {
       if (form.elements.credential.value) return;
       event.preventDefault();
