@@ -101,7 +101,11 @@ def wait_after(failed: int) -> timedelta:
 
 
 def too_many(seconds: float) -> TooMany:
-    return TooMany("too_many_tries", seconds=max(1, math.ceil(seconds)))
+    return TooMany(
+        "too_many_tries",
+        seconds=max(1, math.ceil(seconds)),
+        minutes=max(1, math.ceil(seconds / 60)),
+    )
 
 
 # --- devices on which somebody signed in before ---------------------------------------------------
