@@ -12,6 +12,7 @@ from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.availability import BlockReason, Freshness, Sharing
 from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
+from shelter.domain.free_text import Found
 from shelter.domain.household import Language, Person
 from shelter.domain.messages import MessageState
 from shelter.domain.placements import Action, PlacementState
@@ -136,7 +137,8 @@ def _errors() -> set[str]:
 
 def _problems() -> set[str]:
     named = _in_code(r"FieldProblem\(\s*[^,()]+(?:\([^)]*\))?,\s*\"([a-z_]+)\"")
-    return named | _in_code(r'\.wrong\([^,]+, "([a-z_]+)"\)')
+    free_text = {f"text_{found}" for found in Found}
+    return named | free_text | _in_code(r'\.wrong\([^,]+, "([a-z_]+)"\)')
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)

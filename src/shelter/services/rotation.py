@@ -139,14 +139,15 @@ def _write(session: Session, *, column: SealedColumn, changes: Sequence[Change])
             .with_for_update(skip_locked=True)
         )
     }
-    written = 0
-    for row, read, new in changes:
-        if row in now and _unchanged(read, now[row]):
-            connection.execute(
-                sa.update(table).where(table.c.id == row).values({column.column: new})
-            )
-            written += 1
-    return written
+    due = [
+        {"row": row, "new": new}
+        for row, read, new in changes
+        if row in now and _unchanged(read, now[row])
+    ]
+    if due:
+        change = sa.update(table).where(table.c.id == sa.bindparam("row"))
+        connection.execute(change.values({column.column: sa.bindparam("new")}), due)
+    return len(due)
 
 
 def _unchanged(read: bytes, now: bytes | None) -> bool:
