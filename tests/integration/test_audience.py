@@ -418,7 +418,7 @@ def test_control_without_what_is_known_the_victim_is_placed_there(
 ) -> None:
     perpetrator_was_there(world, case_reference=CASE)
     agree(world, ask(world))
-    monkeypatch.setattr(problems, "_known_to_perpetrators", lambda *_: {})
+    monkeypatch.setattr(problems, "burned_sites", lambda *_: {})
     worker = world.user("garde.aywaille")
     choice = [StayChoice(world.unit("Ardoise", "Chambre 2").id, *_nights(world, 2))]
     world.hold(worker, world.ask(worker, people=MAN, case_reference=CASE), choice)

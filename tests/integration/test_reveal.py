@@ -17,6 +17,7 @@ from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.services import addresses, placements
 from shelter.services.accounts import create_user
 from shelter.services.context import Tx
+from shelter.services.lifecycle import sites_of
 from shelter.services.locations import location_of
 from shelter.services.placements import StayChoice
 from support.server import As, client_of
@@ -269,7 +270,7 @@ def test_control_a_page_that_forgets_the_state_would_be_caught(
     world.do(world.user(WORKER), placements.cancel, placement.id)
 
     def forgetful(tx: Any, row: PlacementRow) -> list[Any]:
-        return [site for _, site in addresses.sites_of(tx, row)]
+        return [site for _, site in sites_of(tx, row)]
 
     monkeypatch.setattr(addresses, "sites_to_open", forgetful)
     who = As(client, world.system, WORKER)

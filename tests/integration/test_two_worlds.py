@@ -37,6 +37,7 @@ from shelter.db.session import Database
 from shelter.db.tables import Alert, Message, PlacementRow, Site, Unit
 from shelter.db.tables import Request as RequestRow
 from shelter.domain.availability import BlockReason
+from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.errors import ShelterError
 from shelter.domain.household import Person
 from shelter.domain.placements import Action
@@ -45,9 +46,13 @@ from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
 from shelter.services import (
     alerts,
     availability,
+    break_glass,
     context,
     intake,
+    looks,
+    overrides,
     placements,
+    replans,
     sites,
     units,
     watch,
@@ -96,6 +101,9 @@ class Victims:
             self.moves_a_site,
             self.answers_alerts,
             self.looks,
+            self.moves_on,
+            self.is_looked_into,
+            self.is_allowed_a_place,
         )
         with suppress(ShelterError):  # refused: then nothing has happened
             acts[action % len(acts)](pick)
@@ -196,6 +204,47 @@ class Victims:
                 self.world.user("coordination"), lambda tx: alerts.acknowledge(tx, alert.id)
             )
 
+    def moves_on(self, pick: int) -> None:
+        """A household goes to another place, as the re-plan says."""
+        row = self._one(PlacementRow, pick)
+        if row is None:
+            return
+        worker = next(w for w in (self.worker(0), self.worker(1)) if w.service == row.service)
+        plan = replans.replan(self.world.system, worker, row.id)
+        if plan.options:
+            stays = plan.options[pick % len(plan.options)].stays
+            choice = [placements.StayChoice(s.unit.id, s.first_night, s.end_night) for s in stays]
+            self.world.system.run(worker, lambda tx: placements.move(tx, row.id, choice))
+
+    def is_looked_into(self, pick: int) -> None:
+        """A coordinator opens both sides of a case, from whichever, and looks at the other's."""
+        coordinator = self.world.user("coordination")
+        for side in (Side.VICTIMS, Side.PERPETRATORS) if pick % 2 else (Side.PERPETRATORS,):
+            row = self._one(RequestRow, pick, side)
+            if row is not None:
+                self.world.do(coordinator, looks.request_looked_at, row)
+                self.world.do(coordinator, looks.who_looked, row.id)
+                reason = list(GlassReason)[pick % 4]
+                self.world.do(coordinator, break_glass.open_glass, row.id, reason)
+                self.world.do(coordinator, break_glass.look_through, row.id)
+
+    def is_allowed_a_place(self, pick: int) -> None:
+        """By two people, near somebody of the other side."""
+        row, site = self._one(RequestRow, pick), self._one(Site, pick)
+        if row is None or site is None:
+            return
+        override = self.world.do(
+            self.world.user("coordination"),
+            overrides.ask,
+            row.id,
+            site_id=site.id,
+            until=self.world.clock.at.date() + timedelta(days=9),
+            reason=OverrideReason.NO_OTHER_PLACE,
+        )
+        self.world.do(
+            self.world.user("sapv.secova"), overrides.decide, override.id, approve=pick % 3 > 0
+        )
+
     def looks(self, pick: int) -> None:
         row = self._one(PlacementRow, pick)
         if row is not None:
@@ -206,10 +255,10 @@ class Victims:
     def worker(self, pick: int) -> Any:
         return self.world.user(("garde.aywaille", "garde.trooz")[pick % 2])
 
-    def _one(self, table: Any, pick: int) -> Any:
+    def _one(self, table: Any, pick: int, side: Side = Side.VICTIMS) -> Any:
         def look(session: Session) -> Any:
             rows = session.exec(
-                select(table).where(col(table.side) == Side.VICTIMS).order_by(col(table.id))
+                select(table).where(col(table.side) == side).order_by(col(table.id))
             ).all()
             return rows[pick % len(rows)] if rows else None
 
@@ -272,6 +321,8 @@ class Perpetrators:
     stays: list[dict[str, str]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    #: identifiers that nobody told them, by kind: which one is guessed may change as victims come
+    guessed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.people = [As(self.client, self.world.system, login) for login in PEOPLE]
@@ -393,8 +444,12 @@ class Perpetrators:
             if match[2] == "uuid":
                 known = self.known.get(name.removesuffix("_id"), [])
                 # now and then something of the other side, which nobody here has been told
-                choices = [*reversed(known[-4:]), self._guessed(name.removesuffix("_id"))]
-                return choices[pick % len(choices)]
+                guess = self._guessed(name.removesuffix("_id"))
+                choices = [*reversed(known[-4:]), guess]
+                chosen = choices[pick % len(choices)]
+                if chosen == guess:
+                    self.guessed[guess] = name
+                return chosen
             return {
                 "action": list(Action)[pick % len(Action)].value,
                 "code": ("fr", "nl", "de", "en")[pick % 4],
@@ -561,7 +616,10 @@ class Stage:
             else:
                 people.step(who, what, pick)
         people.tour()
-        return canonical("\x00".join(people.told), world).split("\x00")
+        told = "\x00".join(people.told)
+        for guess, name in people.guessed.items():
+            told = told.replace(guess, f"a guessed {name}")
+        return canonical(told, world).split("\x00")
 
 
 def beginning(people: Perpetrators) -> None:
@@ -663,6 +721,11 @@ def test_what_the_perpetrator_side_is_told_is_independent_of_the_victim_side(
 EXAMPLES: tuple[tuple[list[Event], list[Event], list[Step]], ...] = (
     ([], [(0, 1, n) for n in range(1, 12)], []),
     (
+        [(0, 2, 5)],
+        [(0, 2, 5), (0, 3, 9), (1, 12, 0), (2, 12, 1), (3, 12, 2)],
+        [(TICK, 0, 5), *((0, n, n) for n in range(0, 40, 4)), (TICK, 0, 25)],
+    ),
+    (
         [(0, 1, 3), (1, 4, 0)],
         [(0, 1, 8), (0, 6, 1), (2, 9, 5)],
         [(0, n, n) for n in range(0, 60, 3)],
@@ -736,6 +799,20 @@ def test_a_flood_of_victim_messages_holds_up_no_message_of_the_other_side(stage:
             world.system.database.dispose()
 
     assert after_one_round(0) == after_one_round(40)
+
+
+def test_looks_the_glass_and_places_by_two_people_tell_the_other_side_nothing(
+    stage: Stage,
+) -> None:
+    """A coordinator looks at their own requests, too: that they did depends on the victims."""
+    acts: list[Event] = [(0, 1, 1), (0, 13, 0), (0, 13, 1), (0, 14, 1)]
+    steps = [(0, n, 3 * n) for n in range(20)]
+    assert_same(stage.play(acts, steps), stage.play([], steps))
+    with (
+        # control: were such a look of the side of what is looked at, it would be seen
+        mock.patch.object(looks, "BOTH_SIDES", frozenset()),
+    ):
+        assert differ(stage.play(acts, steps), stage.play([], steps))
 
 
 # --- controls: a build that leaks is caught -----------------------------------------------------

@@ -331,7 +331,7 @@ def test_one_alert_that_cannot_be_raised_keeps_no_other_back(
         keep_apart=apart,
     )
     place_in(world, "garde.auteurs", "Basalte", "Studio 1", people=MAN, case_reference=other)
-    raise_alert = separations.raise_alert
+    raise_alert = alerts.raise_alert
 
     def failing(tx: Tx, kind: AlertKind, service: str, request: Request, **more: Any) -> Any:
         if request.id == first.id:

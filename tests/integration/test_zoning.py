@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from shelter import networks
 from shelter.db.session import Database
 from shelter.db.tables import NetworkRow, Site
+from shelter.domain.audience import AudienceReason
 from shelter.domain.errors import ShelterError
 from shelter.domain.household import Person
 from shelter.domain.network import Network
@@ -23,7 +24,6 @@ from shelter.domain.network_file import parse_network
 from shelter.domain.sides import SYSTEM, Actor, Role, Side
 from shelter.services import audience, placements, sites, zoning
 from shelter.services import networks as network_service
-from shelter.services.audience import AudienceReason
 from shelter.services.context import Tx
 from shelter.services.locations import Location, location_of
 from shelter.services.networks import load_network

@@ -9,12 +9,9 @@ from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from sqlmodel import col
-
 from shelter.db.rows import Rows
 from shelter.db.tables import (
     Block,
-    KnownAddress,
     PlacementRow,
     Request,
     SeparationRow,
@@ -27,6 +24,7 @@ from shelter.domain.household import Person
 from shelter.domain.placements import occupied_until
 from shelter.domain.sides import Side
 from shelter.services import overrides
+from shelter.services.burned import burned_sites
 from shelter.services.context import Tx
 from shelter.services.locations import solver_site
 from shelter.services.overrides import Whereabouts
@@ -111,7 +109,7 @@ def situation(
     units = [unit for unit in units if str(unit.site_id) in seen]
     on_map = {unit.id for unit in units}
     sites_of_units = {unit.id: unit.site_id for unit in units}
-    known = _known_to_perpetrators(rows, [*requests.values()]) if side is Side.VICTIMS else {}
+    known = burned_sites(rows, [*requests.values()]) if side is Side.VICTIMS else {}
 
     def housed(placement: PlacementRow) -> model.Party:
         there = [stay for stay in stays.get(placement.id, ()) if stay.unit_id in on_map]
@@ -171,43 +169,6 @@ def _read_each(
                 raise
             unreadable(what, identify(row), error)
     return good
-
-
-def _known_to_perpetrators(
-    rows: Rows, requests: Sequence[Request]
-) -> Mapping[UUID, frozenset[str]]:
-    """Sites that are burned for a victim: a perpetrator whom it is kept from once was there.
-
-    That is everybody of the victim's own case, of a case that it is kept apart from, and of a case
-    that is kept apart from it. A site can get so far only by serving the other side by now.
-    """
-    there: dict[str, set[str]] = {}
-    query = (
-        rows.select(KnownAddress)
-        .join(Site, col(Site.id) == KnownAddress.site_id)
-        .where(
-            col(KnownAddress.side) == Side.PERPETRATORS,
-            col(KnownAddress.case_hash).is_not(None),
-            col(Site.side) == Side.VICTIMS,
-        )
-    )
-    for known in rows.session.exec(query):
-        there.setdefault(str(known.case_hash), set()).add(str(known.site_id))
-    if not there:
-        return {}
-    victims = [request for request in requests if request.side is Side.VICTIMS]
-    apart = {r.id: {r.case_hash} for r in victims}
-    for row in rows.separations([request.id for request in victims]):
-        apart[row.request_id].add(row.other_case_hash)
-    cases = {case for each in apart.values() for case in each if case is not None}
-    for row, case in rows.separations_from(cases):
-        for request in victims:
-            if request.case_hash == row.other_case_hash:
-                apart[request.id].add(case)
-    return {
-        request_id: frozenset().union(*(there.get(case or "", ()) for case in cases_of))
-        for request_id, cases_of in apart.items()
-    }
 
 
 def _unit(
