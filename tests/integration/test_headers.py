@@ -306,6 +306,27 @@ def test_a_change_with_a_cookie_comes_from_our_own_pages(
     assert len(As(client, world.system, LOGIN).get("/requests").json()["items"]) == len(OURS)
 
 
+def test_the_host_that_a_request_names_for_itself_is_not_believed(
+    client: TestClient[Litestar], world: World
+) -> None:
+    """The origin is compared with the configured address: both headers are the caller's words."""
+    cookie = {"Cookie": f"session={session_for(world.system, LOGIN)}"}
+
+    def ask(host: str, origin: str) -> int:
+        return client.post(
+            "/api/v1/requests",
+            json={"people": {"woman": 1}},
+            headers={"Idempotency-Key": key(), **cookie, "Host": host, "Origin": origin},
+        ).status_code
+
+    assert ask("evil.example", "http://evil.example") == 403
+    assert ask("evil.example", "https://evil.example") == 403
+    assert ask("127.0.0.1:8000", "https://127.0.0.1:8000") == 403, "another scheme"
+    # control: our own origin, also behind something that changes the host
+    assert ask("127.0.0.1:8000", LOCAL) == 201
+    assert ask("inside:9000", LOCAL) == 201
+
+
 def test_every_way_to_change_something_looks_where_it_comes_from(
     client: TestClient[Litestar], world: World
 ) -> None:

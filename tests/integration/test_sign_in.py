@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pyotp
@@ -21,7 +23,7 @@ from shelter.services.context import Tx
 from shelter.services.second_factor import REQUIRED_OF
 from shelter.services.sessions import SignedIn, actor_of_token
 from shelter.services.sign_in import HalfSignedIn, with_code, with_password
-from support.server import DEMO_USERS
+from support.server import DEMO_USERS, client_of
 from support.sign_in import code_of, half, secret_of, whole
 from support.world import World, secova_world
 
@@ -380,3 +382,90 @@ def test_another_password_ends_every_session_and_the_old_one_is_wrong(world: Wor
     with pytest.raises(NotSignedIn, match="wrong_password"):
         with_password(world.system, LOGIN, DEMO_PASSWORD)
     assert with_password(world.system, LOGIN, "trois chats sur un radiateur")
+
+
+# --- over HTTP --------------------------------------------------------------------------------
+
+
+def test_a_program_sends_password_and_code_in_one_call_over_http(world: World) -> None:
+    with client_of(world) as client:
+
+        def ask(**given: str) -> tuple[int, str]:
+            body = {"login": POLICE, "password": DEMO_PASSWORD} | given
+            answer = client.post("/api/v1/session", json=body)
+            client.cookies.clear()
+            return answer.status_code, answer.json().get("code", "")
+
+        assert ask() == (401, "code_needed")
+        assert ask(password="wrong", code=code_of(world)) == (401, "wrong_password")
+        assert ask(code="000000") == (401, "wrong_code")
+        assert world.all(UserSession) == []
+        assert ask(code=code_of(world)) == (201, "")
+        assert ask(code=code_of(world)) == (401, "wrong_code"), "the same code again"
+        without_factors(world)
+        assert ask(code="000000") == (401, "factor_needed")
+        assert world.all(UserSession) == []
+
+
+def test_the_second_step_is_a_cookie_that_opens_nothing_else_over_http(database: Database) -> None:
+    world = secova_world(database, public_url="https://shelter.example")
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    with client_of(world) as client:
+        given = {"login": POLICE, "password": DEMO_PASSWORD}
+        begun = client.post("/sign-in", data=given, headers=ours, follow_redirects=False)
+        assert begun.headers["location"] == "/sign-in/second"
+        [line] = begun.headers.get_list("set-cookie")
+        assert line.startswith("__Host-sign-in=")
+        for part in ("HttpOnly", "Secure", "Path=/", "Max-Age=600", "SameSite=lax"):
+            assert part.lower() in line.lower()
+        # as a session it is nobody's, in whatever way it is shown
+        token = client.cookies["__Host-sign-in"]
+        for headers in (
+            {"Authorization": f"Bearer {token}"},
+            {"Cookie": f"__Host-session={token}"},
+        ):
+            assert client.get("/api/v1/me", headers=headers).status_code == 401
+        wrong = client.post("/sign-in/second", data={"code": "x"}, headers=ours)
+        assert wrong.status_code == 401 and "__Host-session" not in str(wrong.headers)
+        from_elsewhere = client.post(
+            "/sign-in/second",
+            data={"code": code_of(world)},
+            headers={"Origin": "https://evil.example"},
+        )
+        assert from_elsewhere.status_code == 403
+        done = client.post(
+            "/sign-in/second",
+            data={"code": code_of(world)},
+            headers=ours,
+            follow_redirects=False,
+        )
+        assert done.headers["location"] == "/"
+        assert client.get("/api/v1/me").json()["role"] == "sapv"
+
+
+def test_the_key_and_its_picture_are_shown_within_the_policy_over_http(world: World) -> None:
+    without_factors(world)
+    with client_of(world) as client:
+        given = {"login": POLICE, "password": DEMO_PASSWORD}
+        page = client.post("/sign-in", data=given, headers={"Sec-Fetch-Site": "same-origin"})
+    secret = secret_of(world, column="totp_pending")
+    assert "<svg" in page.text and "style=" not in page.text and "data:image" not in page.text
+    shown = re.search(r'<code class="secret">([^<]+)<', page.text)
+    assert shown is not None and shown[1].replace(" ", "") == secret
+    assert page.headers["cache-control"] == "no-store"
+
+
+def test_only_a_demonstration_shows_the_present_code(database: Database) -> None:
+    world = secova_world(database, demo=True)
+    for demo in (True, False):
+        world.system.settings = replace(world.system.settings, demo=demo)
+        step = sign_in.second_step(world.system, half(world))
+        assert step is not None
+        assert step.demo_code == (code_of(world) if demo else None)
+
+
+def test_outside_a_demonstration_the_sample_has_no_second_factors(database: Database) -> None:
+    world = secova_world(database, demo=False)
+    assert {user.totp_secret for user in world.all(User)} == {None}
+    step = sign_in.second_step(world.system, half(world))
+    assert step is not None and step.offered_app
