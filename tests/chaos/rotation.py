@@ -267,6 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
     chosen = parser.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory() as folder, running_server() as server:
@@ -274,6 +275,8 @@ def main() -> int:
             ("sqlite", f"sqlite:///{folder}/chaos.db"),
             ("postgresql", server.url(server.create_database())),
         ):
+            if chosen.only not in (None, name):
+                continue
             here = Path(folder) / name
             here.mkdir()
             database = Database(url)
