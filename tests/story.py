@@ -69,7 +69,7 @@ class Person:
 
 
 def _set_up_second_factor(url: str, login: str) -> str:
-    """As the pages lead somebody whose role needs it, before there is a session: a recovery code."""
+    """As the pages lead whoever's role needs it, before any session. Returns a recovery code."""
     with httpx.Client(base_url=url, timeout=20, headers={"Origin": url}) as browser:
         begun = browser.post("/sign-in", data={"login": login, "password": PASSWORD})
         expect(begun.headers.get("location") == "/sign-in/second", f"{login} needs no second step")
