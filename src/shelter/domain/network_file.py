@@ -115,7 +115,8 @@ def parse_network(text: str, *, name: str = "network file") -> Network:
         retention=read_retention(root.table("retention")),
         legal=_legal(root.table("legal")),
     )
-    asked, kept = network.defaults.unlinked_address_days, network.retention.days[Kind.KNOWN_ADDRESSES]
+    asked = network.defaults.unlinked_address_days
+    kept = network.retention.days[Kind.KNOWN_ADDRESSES]
     if asked > kept:
         root.table("retention").problem(
             "known_addresses",
