@@ -28,8 +28,8 @@ from shelter.domain.sides import SYSTEM, Side
 from shelter.services import alerts, break_glass, intake, looks
 from shelter.services.break_glass import Opened
 from shelter.services.locations import location_of
-from support.server import As, client_of, key
-from support.world import World, secova_world
+from support.server import As, client_of
+from support.world import World, key, secova_world
 
 CASE = "LI.45.L1.001234/26"
 COORDINATOR, WORKER, OTHER = "coordination", "garde.aywaille", "garde.auteurs"
