@@ -51,7 +51,8 @@ def test_an_attacker_who_knows_the_map_guesses_no_better_than_blindly(
     found = accuracy(cases)
     assert found.low <= 1 / COMMUNES + 0.02, found
     assert found.mean < 0.2, found
-    assert accuracy(leaked).mean >= 0.8  # control; make leaks asks for 0.9, of more victims
+    # control: so few teach less than the hundreds of make leaks, which asks for 0.9
+    assert accuracy(leaked).low >= 0.5
 
 
 def test_the_attack_uses_both_ways_in_and_victims_who_are_everywhere(cases: list[Case]) -> None:

@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from litestar import Litestar, Request, get
 from litestar.testing import TestClient
 from sqlmodel import Session, col, select
+from structlog.testing import capture_logs
 
 from shelter.db.rows import Rows
 from shelter.db.session import Database
@@ -55,12 +56,12 @@ from shelter.services import (
     replans,
     sites,
     units,
-    watch,
 )
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 from shelter_api.access import signed_in
 from shelter_solver.problem import Problem
+from support.jobs import run_jobs
 from support.server import As, Route, client_of, example_of, routes_of
 from support.world import FakeGateway, MovableClock, World, keyring, secova_world, settings_for
 
@@ -68,6 +69,7 @@ PEOPLE = ("garde.auteurs", "encadrement.esneux", "encadrement.aywaille", "admin"
 CASES = ("LI.41.LA.0001/2026", "LI.41.LA.0002/2026", "LI.41.LA.0003/2026")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 IN_A_PATH = re.compile(rf"/(request|placement|site|unit|alert|block)s/({UUIDS.pattern})")
+CODE = re.compile(r"\b[B-DF-HJ-NP-TV-Z2-9]{5}\b")
 KINDS = ("request", "placement", "site", "unit", "alert", "block")
 #: chosen afresh for each answer: it tells nothing because nothing goes into it
 FRESH = {"x-request-id", "date"}
@@ -373,7 +375,8 @@ class Perpetrators:
             if method == "PATCH" and identifier in self.versions:
                 headers["If-Match"] = self.versions[identifier]
         more = {"data": form} if form is not None else {"json": body} if body is not None else {}
-        answer = person.call(method, path, headers=headers, **more)
+        with capture_logs() as lines:
+            answer = person.call(method, path, headers=headers, **more)
         # a new key for a code app, and codes on paper, are drawn for this answer alone
         drawn = OWN_SECRETS.search(answer.text) is not None
         shown = sorted(
@@ -384,6 +387,7 @@ class Perpetrators:
         self.told.append(
             f"{person.login} {method} {path}\n{answer.status_code}\n{shown}\n"
             + OWN_SECRETS.sub("(drawn)", answer.text)
+            + f"\n{logged(lines)}"
         )
         assert answer.status_code != 500, self.told[-1]
         self._learn(path, answer)
@@ -511,6 +515,12 @@ class Perpetrators:
         return "" if name == "key" else value
 
 
+def logged(lines: Sequence[Any]) -> list[tuple[str, str]]:
+    """What a call left in the log, but for its random name and how long it took."""
+    random = {"request_id", "duration_ms", "timestamp"}
+    return [(n, str(v)) for line in lines for n, v in sorted(line.items()) if n not in random]
+
+
 # --- two worlds ---------------------------------------------------------------------------------
 
 
@@ -529,21 +539,6 @@ def identifiers_in_the_order_of_making() -> Iterator[None]:
 
     with mock.patch.object(os, "urandom", urandom):
         yield
-
-
-def jobs(world: World, gateway: FakeGateway) -> None:
-    """What the worker does by itself, for both sides."""
-    system = world.system
-    watch.release_expired_holds(system)
-    watch.watch_separations(system)
-    for job in (
-        watch.notice_missed_arrivals,
-        watch.announce_endings,
-        watch.chase_stale_availability,
-    ):
-        system.run(SYSTEM, job)
-    while deliver(system, gateway, "test").handed_over:
-        pass
 
 
 def canonical(told: str, world: World) -> str:
@@ -611,15 +606,30 @@ class Stage:
                     victims(action, target)
             if who == TICK:
                 world.clock.forward(hours=pick % 30, minutes=7)
-                jobs(world, gateway)
+                run_jobs(world.system, gateway)
                 people.people = [As(self.client, world.system, login) for login in PEOPLE]
             else:
                 people.step(who, what, pick)
         people.tour()
+        people.told += messages_of_their_side(world)
         told = "\x00".join(people.told)
         for guess, name in people.guessed.items():
             told = told.replace(guess, f"a guessed {name}")
         return canonical(told, world).split("\x00")
+
+
+def messages_of_their_side(world: World) -> list[str]:
+    """What was sent about that side, to whom, when, and how it went."""
+    rows = world.all(Message, side=Side.PERPETRATORS)
+
+    def at(row: Message) -> tuple[Any, ...]:  # codes are random: they give no order
+        return row.created_at, row.to_phone, CODE.sub("", row.body)
+
+    return [
+        f"SMS {row.to_phone} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
+        f" {row.state} {row.attempts} {row.urgent}"
+        for row in sorted(rows, key=at)
+    ]
 
 
 def beginning(people: Perpetrators) -> None:
