@@ -148,11 +148,10 @@ def test_plain_sql_finds_no_row_of_a_side_that_was_not_named(on_postgresql: Worl
     filled = set()
     for table in sorted(one_sided_tables()):
         with all_seeing(database).connect() as connection:
-            there: dict[str, int] = dict(
-                connection.execute(sa.text(f'SELECT side, count(*) FROM "{table}" GROUP BY side'))
-                .tuples()
-                .all()
+            sides = connection.execute(
+                sa.text(f'SELECT side, count(*) AS rows FROM "{table}" GROUP BY side')
             )
+            there: dict[str, int] = {row.side: row.rows for row in sides}
         filled |= {table} if set(there) == {"victims", "perpetrators"} else set()
         with database.engine.connect() as connection:
             assert _count(connection, table) == 0, table  # nothing was named
