@@ -1,4 +1,4 @@
-"""What the two conditions of ADR 0018 cost: ``python docs/adr/0018_cost.py``, with tests/ on the path.
+"""What the two conditions of ADR 0013 cost: ``python docs/adr/0013_cost.py``, with tests/ on the path.
 
 Reads a thousand rows one by one and all at once, with the conditions and without, in turn, in one
 process, on SQLite and on PostgreSQL; prints medians and their ratio.
