@@ -47,7 +47,8 @@ def configure(level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # the standard error of the moment: who reads a command's output replaces it for a while
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = _Bridge()
@@ -61,7 +62,8 @@ def configure(level: str = "info") -> None:
 
 
 def get(where: str) -> structlog.stdlib.BoundLogger:
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(where=where)
+    # lazy: a module that was imported before ``configure`` follows it all the same
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(where=where)
     return logger
 
 

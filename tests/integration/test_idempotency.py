@@ -12,9 +12,8 @@ from shelter.db.session import Database
 from shelter.db.tables import IdempotencyKey, Request
 from shelter.domain.errors import Conflict, Invalid
 from shelter.domain.household import Person
-from shelter.services import intake
+from shelter.services import intake, retention
 from shelter.services.context import Tx
-from shelter.services import retention
 from shelter.services.idempotency import once
 from shelter.services.intake import RequestInput
 from support.world import World, key, secova_world

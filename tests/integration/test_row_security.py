@@ -20,6 +20,7 @@ import shelter_api
 from shelter.db.session import Database
 from shelter.db.tables import (
     Alert,
+    AuditEntry,
     IdempotencyKey,
     PlacementRow,
     Request,
@@ -29,6 +30,7 @@ from shelter.db.tables import (
     User,
 )
 from shelter.db.tables.columns import OneSided
+from shelter.domain.household import Person
 from shelter.domain.sides import BOTH_SIDES, Side
 from support.raw import all_seeing
 from support.world import World, secova_world
@@ -535,3 +537,20 @@ def test_no_module_of_ours_reads_past_the_orm_but_these() -> None:
     assert _speaks_past_the_orm("session.execute(sa.text('SELECT 1'))")
     assert _speaks_past_the_orm("select(func.count()).select_from(Site.__table__)")
     assert not _speaks_past_the_orm("session.exec(select(Site))")
+
+
+def test_the_audit_entries_of_the_other_side_are_found_by_no_query(world: World) -> None:
+    """Neither by the one that forgets to narrow, on SQLite, where no policy stands behind it."""
+    for login in ("garde.aywaille", "garde.auteurs"):
+        world.ask(world.user(login), people={Person.MAN: 1})
+
+    def sides_found(opened: frozenset[Side]) -> set[Side | None]:
+        return world.system.database.run(
+            lambda session: {entry.side for entry in session.exec(select(AuditEntry))},
+            read_only=True,
+            sides=opened,
+        )
+
+    assert sides_found(frozenset({Side.PERPETRATORS})) == {None, Side.PERPETRATORS}
+    assert sides_found(frozenset()) == {None}
+    assert sides_found(BOTH_SIDES) == {None, *Side}, "control"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlmodel import Session
 
-from shelter.db.tables import OneSided
+from shelter.db.tables import OneSided, PartlySided
 from shelter.domain.sides import Side
 
 T = TypeVar("T")
@@ -133,6 +133,11 @@ def _only_rows_of_these_sides(asked: sa.orm.ORMExecuteState) -> None:
 def _of_sides(sides: tuple[Side, ...]) -> tuple[ExecutableOption, ...]:
     return (
         with_loader_criteria(OneSided, lambda table: table.side.in_(sides), include_aliases=True),
+        with_loader_criteria(
+            PartlySided,
+            lambda table: sa.or_(table.side.is_(None), table.side.in_(sides)),
+            include_aliases=True,
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from shelter.db.tables.audience import KnownAddress as KnownAddress
 from shelter.db.tables.cases import Request as Request
 from shelter.db.tables.cases import SeparationRow as SeparationRow
 from shelter.db.tables.columns import OneSided as OneSided
+from shelter.db.tables.columns import PartlySided as PartlySided
 from shelter.db.tables.columns import UtcDateTime as UtcDateTime
 from shelter.db.tables.decisions import BreakGlass as BreakGlass
 from shelter.db.tables.decisions import Override as Override
@@ -41,4 +42,4 @@ from shelter.db.tables.sign_in import StepKind as StepKind
 
 # A criterion for all one-sided tables is tried on their marker first, which has no column; set here
 # because a field of a model may not shadow an attribute that its base already has.
-OneSided.side = sa.column("side")  # type: ignore[assignment]
+OneSided.side = PartlySided.side = sa.column("side")  # type: ignore[assignment]

@@ -51,6 +51,12 @@ class OneSided:
     side: Side
 
 
+class PartlySided:
+    """A table whose rows belong to one side each, or to none."""
+
+    side: Side | None
+
+
 def json_column() -> sa.JSON:
     return sa.JSON().with_variant(JSONB(), "postgresql")
 

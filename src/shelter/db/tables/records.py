@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from shelter.db.tables.columns import (
+    PartlySided,
     enum_column,
     identifier,
     instant,
@@ -31,7 +32,7 @@ class IdempotencyKey(SQLModel, table=True):
     created_at: datetime = instant(index=True)
 
 
-class AuditEntry(SQLModel, table=True):
+class AuditEntry(PartlySided, SQLModel, table=True):
     """Append-only, hash-chained: who did or looked at what. Also the history on the screens."""
 
     __tablename__ = "audit_entry"
