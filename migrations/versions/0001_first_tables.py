@@ -433,6 +433,9 @@ def upgrade() -> None:
         sa.Column("site_id", sa.Uuid(), nullable=False),
         sa.Column("placement_id", sa.Uuid(), nullable=False),
         sa.Column("case_hash", sa.String(), nullable=True),
+        sa.Column(
+            "apart_from", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_night", sa.Date(), nullable=False),
         sa.ForeignKeyConstraint(

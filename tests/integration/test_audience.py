@@ -20,6 +20,7 @@ from shelter.db.tables import (
     OccupiedNight,
     PlacementRow,
     Request,
+    SeparationRow,
     Site,
     Unit,
 )
@@ -29,8 +30,19 @@ from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound, Shelt
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import SYSTEM, Role, Side
-from shelter.services import audience, intake, occupancy, placements, problems, sites, watch
+from shelter.services import (
+    audience,
+    data_subjects,
+    intake,
+    occupancy,
+    placements,
+    problems,
+    retention,
+    sites,
+    watch,
+)
 from shelter.services.accounts import create_user
+from shelter.services.data_subjects import Asked
 from shelter.services.intake import KeptApart
 from shelter.services.placements import StayChoice
 from support.at_once import at_once
@@ -327,6 +339,40 @@ def test_who_knows_the_address_must_not_be_on_the_other_side_of_a_live_separatio
     agree(world, ask(world))  # control: nothing is live any more
 
 
+@pytest.mark.parametrize("gone", ["left", "purged", "erased"])
+@pytest.mark.parametrize(
+    ("login", "other", "place", "people", "to"),
+    [
+        ("garde.auteurs", "garde.aywaille", ("Ardoise", "Chambre 1"), MAN, "cpas-aywaille"),
+        ("garde.aywaille", "garde.auteurs", ("Sureau", "Maison A"), WOMAN, "garde-secova"),
+    ],
+)
+def test_what_somebody_stated_who_has_left_keeps_their_place_from_whom_they_named(
+    world: World, gone: str, login: str, other: str, place: Any, people: Any, to: str
+) -> None:
+    apart = (KeptApart(OTHER_CASE),)
+    stayed(world, login, *place, people=people, case_reference=CASE, keep_apart=apart)
+    [known] = world.all(KnownAddress)
+    _let_go(world, gone, known.side)
+    named = world.ask(world.user(other), people=people, case_reference=OTHER_CASE)
+    assert refused(world, ask, place[0], to) == "audience_known"
+    world.do(world.user(other), intake.close, named.id, Outcome.MISTAKE)
+    world.ask(world.user(other), people=people, case_reference="LI.45.L1.000001/26")
+    agree(world, ask(world, place[0], to))  # control: a stranger is in nobody's way
+
+
+def _let_go(world: World, gone: str, side: Side) -> None:
+    """What stated a separation goes by its period, or because somebody asked for it."""
+    if gone == "purged":
+        world.clock.forward(days=181)
+        retention.run(world.system)
+    elif gone == "erased":
+        data_subjects.erase(world.system, Asked(CASE, side, COORDINATOR, POLICE))
+    stated = world.all(SeparationRow)
+    assert bool(stated) == (gone in {"left", "nothing"})
+    assert world.all(KnownAddress)
+
+
 def test_a_promise_is_knowledge_though_nobody_came(world: World) -> None:
     actor = world.user("garde.auteurs")
     request = world.ask(actor, people=MAN, case_reference=CASE)
@@ -409,6 +455,22 @@ def test_a_victim_is_never_placed_where_their_perpetrator_once_was(world: World,
     assert refusal.value.params == {"rule": "excluded_site"}
     offered = {s.site.name for o in world.options(worker, request).options for s in o.stays}
     assert "Ardoise" not in offered
+    stranger = world.ask(worker, people=MAN, case_reference="LI.45.L1.000001/26")
+    world.hold(worker, stranger, choice)  # control
+
+
+@pytest.mark.parametrize("gone", ["nothing", "purged", "erased"])
+def test_a_burned_site_stays_burned_when_what_stated_the_separation_is_gone(
+    world: World, gone: str
+) -> None:
+    perpetrator_was_there(world, case_reference=CASE, keep_apart=(KeptApart(OTHER_CASE),))
+    agree(world, ask(world))
+    _let_go(world, gone, Side.PERPETRATORS)
+    worker = world.user("garde.aywaille")
+    choice = [StayChoice(world.unit("Ardoise", "Chambre 2").id, *_nights(world, 2))]
+    with pytest.raises(Conflict) as refusal:
+        world.hold(worker, world.ask(worker, people=MAN, case_reference=OTHER_CASE), choice)
+    assert refusal.value.params == {"rule": "excluded_site"}
     stranger = world.ask(worker, people=MAN, case_reference="LI.45.L1.000001/26")
     world.hold(worker, stranger, choice)  # control
 

@@ -90,14 +90,17 @@ def remember(tx: Tx, placement: PlacementRow, request: Request) -> None:
             tx.rows.select(KnownAddress).where(col(KnownAddress.placement_id) == placement.id)
         )
     }
+    apart = {each.other_case_hash for each in tx.rows.separations([request.id])}
     for site_id, end in until.items():
         row = known.get(site_id) or KnownAddress(
             side=placement.side,
             site_id=site_id,
             placement_id=placement.id,
             case_hash=request.case_hash,
+            apart_from=[],
             since=tx.now,
             last_night=end,
         )
         row.last_night = max(row.last_night, end)
+        row.apart_from = sorted(apart.union(row.apart_from))
         tx.session.add(row)

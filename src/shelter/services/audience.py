@@ -243,8 +243,7 @@ def _refuse_unready(tx: Tx, site: Site) -> None:
     if any(each.case_hash is None and each.last_night > recent for each in known):
         # nobody can say on whose other side they are: time alone has to make it unlikely
         raise Conflict("audience_unlinked", days=days)
-    cases = {each.case_hash for each in known if each.case_hash is not None}
-    if cases and _somebody_is_kept_from(rows, cases, site.side):
+    if known and _somebody_is_kept_from(rows, known, site.side):
         raise Conflict("audience_known")
 
 
@@ -263,11 +262,14 @@ def _is_empty(rows: Rows, site: Site, tonight: date) -> bool:
     return rows.session.exec(staying).first() is None and rows.session.exec(taken).first() is None
 
 
-def _somebody_is_kept_from(rows: Rows, cases: Collection[str], side: Side) -> bool:
-    """A request that is not closed, on the other side, stands against one of these cases.
+def _somebody_is_kept_from(rows: Rows, known: Collection[KnownAddress], side: Side) -> bool:
+    """A request that is not closed, on the other side, stands against somebody who knows.
 
-    By sharing the case, by a separation that it states, or by one that they state.
+    By sharing their case, by a separation that it states, or by one that they state or stated:
+    having left, and even purged, they still know the address.
     """
+    cases = {each.case_hash for each in known if each.case_hash is not None}
+    stated_then = {case for each in known for case in each.apart_from}
     there = rows.select(Request).where(
         col(Request.state) != RequestState.CLOSED, col(Request.side) == other_side(side)
     )
@@ -280,12 +282,11 @@ def _somebody_is_kept_from(rows: Rows, cases: Collection[str], side: Side) -> bo
         .where(
             col(Request.case_hash).in_(cases),
             col(Request.side) == side,
-            col(Request.state) != RequestState.CLOSED,
         )
     )
     against = there.where(
         sa.or_(
-            col(Request.case_hash).in_(cases),
+            col(Request.case_hash).in_(cases | stated_then),
             col(Request.id).in_(stated_there),
             col(Request.case_hash).in_(stated_here),
         )

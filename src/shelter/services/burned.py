@@ -19,18 +19,22 @@ def burned_sites(rows: Rows, requests: Sequence[Request]) -> Mapping[UUID, froze
     that is kept apart from it. A site can get so far only by serving the other side by now.
     """
     there: dict[str, set[str]] = {}
+    #: by a case that somebody who was there was to be kept apart from
+    stated: dict[str, set[str]] = {}
     query = (
         rows.select(KnownAddress)
         .join(Site, col(Site.id) == KnownAddress.site_id)
         .where(
             col(KnownAddress.side) == Side.PERPETRATORS,
-            col(KnownAddress.case_hash).is_not(None),
             col(Site.side) == Side.VICTIMS,
         )
     )
     for known in rows.session.exec(query):
-        there.setdefault(str(known.case_hash), set()).add(str(known.site_id))
-    if not there:
+        if known.case_hash is not None:
+            there.setdefault(known.case_hash, set()).add(str(known.site_id))
+        for case in known.apart_from:
+            stated.setdefault(case, set()).add(str(known.site_id))
+    if not there and not stated:
         return {}
     victims = [request for request in requests if request.side is Side.VICTIMS]
     apart = {r.id: {r.case_hash} for r in victims}
@@ -42,6 +46,8 @@ def burned_sites(rows: Rows, requests: Sequence[Request]) -> Mapping[UUID, froze
             if request.case_hash == row.other_case_hash:
                 apart[request.id].add(case)
     return {
-        request_id: frozenset().union(*(there.get(case or "", ()) for case in cases_of))
-        for request_id, cases_of in apart.items()
+        request.id: frozenset(stated.get(request.case_hash or "", ())).union(
+            *(there.get(case or "", ()) for case in apart[request.id])
+        )
+        for request in victims
     }

@@ -8,7 +8,14 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from shelter.db.tables.columns import OneSided, enum_column, identifier, instant, side_column
+from shelter.db.tables.columns import (
+    OneSided,
+    enum_column,
+    identifier,
+    instant,
+    json_column,
+    side_column,
+)
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.sides import Side
 
@@ -25,6 +32,8 @@ class KnownAddress(OneSided, SQLModel, table=True):
     placement_id: uuid.UUID
     #: as of the request; None: nobody can say who it was
     case_hash: str | None = Field(default=None, index=True)
+    #: the cases that they were to be kept apart from then; what stated it may be purged long before
+    apart_from: list[str] = Field(sa_column=sa.Column(json_column(), nullable=False))
     since: datetime = instant()
     #: the first night that the last promise did not cover
     last_night: date
