@@ -29,9 +29,12 @@ from shelter.domain.household import Person
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.services import intake, overrides, placements, watch
 from shelter.services.accounts import create_user
+from shelter.services.context import Tx
 from shelter.services.intake import KeptApart
+from shelter.services.locations import location_of
 from shelter.services.overrides import without
 from shelter.services.placements import StayChoice
+from shelter.services.sites import SiteInput, edit_site
 from shelter_solver.problem import Separation
 from support.raw import all_seeing
 from support.world import TONIGHT, World, secova_world
@@ -180,6 +183,105 @@ def test_it_covers_where_the_other_was_and_not_where_he_goes(world: World) -> No
     again = world.hold(other, perpetrator, choice(world, "Ardoise", "Chambre 2"))
     world.confirm(other, again)
     assert is_refused(world, victim)
+
+
+def one_night_beside_him(world: World) -> tuple[Request, PlacementRow]:
+    """He leaves tomorrow; two people knew that when they allowed her the place, for a week."""
+    other = world.user("garde.auteurs")
+    his = world.ask(other, people=MAN, case_reference=CASE)
+    placed = world.confirm(other, world.hold(other, his, choice(world, "Ardoise", "Chambre 1", 1)))
+    world.do(other, placements.arrive, placed.id)
+    victim = world.ask(
+        world.user(WORKER), people=WOMAN, case_reference=CASE, keep_apart=(KeptApart(CASE, 20),)
+    )
+    allowed(world, victim)
+    return victim, placed
+
+
+def is_told(world: World) -> bool:
+    return watch.watch_separations(world.system) > 0
+
+
+def test_it_does_not_cover_nights_that_he_was_given_later(world: World) -> None:
+    victim, placed = one_night_beside_him(world)
+    world.confirm(world.user(WORKER), hold(world, victim))
+    assert not is_told(world), "control: as it was allowed"
+    other = world.user("garde.auteurs")
+    world.do(other, placements.extend, placed.id, TONIGHT + timedelta(days=7))
+    assert is_told(world)
+
+
+def test_nobody_is_held_beside_somebody_who_now_stays_longer(world: World) -> None:
+    victim, placed = one_night_beside_him(world)
+    assert not is_refused(world, victim), "control: as it was allowed"
+    other = world.user("garde.auteurs")
+    world.do(other, placements.extend, placed.id, TONIGHT + timedelta(days=7))
+    assert is_refused(world, victim)
+
+
+def test_it_does_not_cover_nights_for_which_he_simply_stays(world: World) -> None:
+    victim, _ = one_night_beside_him(world)
+    world.confirm(world.user(WORKER), hold(world, victim))
+    assert not is_told(world), "control: as it was allowed"
+    world.clock.forward(days=1)
+    assert is_told(world)
+
+
+def test_a_stay_that_becomes_shorter_is_still_covered(world: World) -> None:
+    victim, _, placed = too_near(world)
+    allowed(world, victim)
+    world.confirm(world.user(WORKER), hold(world, victim))
+
+    def leaves_earlier(tx: Tx) -> None:
+        ends = TONIGHT + timedelta(days=3)
+        for row in (tx.rows.get(PlacementRow, placed.id), *tx.rows.stays([placed.id])):
+            assert row is not None
+            row.end_night = ends
+            tx.session.add(row)
+
+    world.system.run(SYSTEM, leaves_earlier)
+    assert not is_told(world)
+
+
+def moved(world: World, name: str, near: str, north: float) -> None:
+    """The staff of a site writes that it is elsewhere, so far north of another (in degrees)."""
+    row, beside = site(world, name), site(world, near)
+    where = world.system.run(SYSTEM, lambda tx: location_of(tx, beside))
+    present = world.system.run(SYSTEM, lambda tx: location_of(tx, row))
+    staff = next(user for user in world.all(User, service=row.service, role=Role.COMMUNE_STAFF))
+    given = SiteInput(
+        name=row.name,
+        commune=row.commune,
+        address="Ailleurs 1",
+        lat=where.lat + north,
+        lon=where.lon,
+        places=present.places,
+    )
+    world.do(world.user(staff.login), edit_site, row.id, given, row.version)
+
+
+@pytest.mark.parametrize(("name", "near"), [("Ardoise", "Genêt"), ("Genêt", "Ardoise")])
+def test_it_does_not_cover_a_site_that_moves_afterwards(world: World, name: str, near: str) -> None:
+    """His or hers: 3 km from the other, and two people had allowed 7.7."""
+    victim, _, _ = too_near(world)
+    allowed(world, victim)
+    assert not is_refused(world, victim), "control: as it was allowed"
+    world.confirm(world.user(WORKER), hold(world, victim))
+    assert not is_told(world)
+    moved(world, name, near, north=0.0275)
+    assert is_told(world)
+
+
+def test_a_site_that_is_written_anew_where_it_was_is_still_covered(world: World) -> None:
+    """What changes of it besides, its version included, is no danger."""
+    victim, _, _ = too_near(world)
+    allowed(world, victim)
+    world.confirm(world.user(WORKER), hold(world, victim))
+    for name in ("Ardoise", "Genêt"):
+        row = site(world, name)
+        moved(world, name, name, north=0)
+        assert site(world, name).version > row.version
+    assert not is_told(world)
 
 
 def test_a_question_about_yesterdays_picture_cannot_be_approved(world: World) -> None:

@@ -39,6 +39,13 @@ def location_of(tx: Tx, site: Site) -> Location:
     return Location(data["address"], data["lat"], data["lon"], tuple(_plain(data["places"])))
 
 
+def location_mark(tx: Tx, site: Site) -> str:
+    """Another one when the site has moved; without the key nobody tries out where it may be."""
+    location = location_of(tx, site)
+    where = json.dumps([str(site.id), location.lat, location.lon, location.places])
+    return tx.keyring.keyed_hash(f"location|{where}")
+
+
 def solver_site(tx: Tx, site: Site) -> model.Site:
     location = location_of(tx, site)
     return model.Site(

@@ -16,7 +16,16 @@ from sqlmodel import col
 
 from shelter.db.rows import Rows
 from shelter.db.session import lock_request
-from shelter.db.tables import Override, PlacementRow, Request, SeparationRow, Site, StayRow, User
+from shelter.db.tables import (
+    Override,
+    PlacementRow,
+    Request,
+    SeparationRow,
+    Site,
+    StayRow,
+    Unit,
+    User,
+)
 from shelter.domain.alerts import AlertKind
 from shelter.domain.decisions import ANSWER_WITHIN, OverrideReason, OverrideState
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
@@ -25,6 +34,7 @@ from shelter.domain.requests import RequestState
 from shelter.domain.sides import TWO_SIDED_ROLES, Role, Side
 from shelter.services.alerts import raise_alert, victim_assistance_of
 from shelter.services.context import Tx, found
+from shelter.services.locations import location_mark
 from shelter_solver.problem import Separation
 
 
@@ -40,17 +50,18 @@ class Whereabouts:
 
 
 def lifted(
+    tx: Tx,
     rows: Rows,
-    tonight: date,
     placements: Sequence[PlacementRow],
     stays: Mapping[UUID, Sequence[StayRow]],
-    sites_of_units: Mapping[UUID, UUID],
+    sites_of_units: Mapping[UUID, Site],
     trying: tuple[UUID, Whereabouts] | None = None,
 ) -> frozenset[tuple[str, str]]:
     """Pairs of requests between which no separation counts.
 
     A pair is lifted while the one is in the very site (or would be: ``trying``), until the day
-    that was said, and the other has no other place than those that the two people knew of.
+    that was said, and the other has no other place than those that the two people knew of, none
+    of them for longer, and neither site has moved.
     """
     if Side.VICTIMS not in rows.sides:
         return frozenset()
@@ -58,23 +69,33 @@ def lifted(
     where = {
         each.request_id: Whereabouts(
             frozenset(
-                sites_of_units[s.unit_id] for s in now[each.id] if s.unit_id in sites_of_units
+                sites_of_units[s.unit_id].id for s in now[each.id] if s.unit_id in sites_of_units
             ),
-            occupied_until(each.state, each.end_night, tonight),
+            occupied_until(each.state, each.end_night, tx.tonight),
         )
         for each in placements
     }
     if trying is not None:
         where[trying[0]] = trying[1]
-    return frozenset(
-        (str(override.request_id), str(other.request_id))
-        for override in _in_force(rows, tonight, where)
-        if where[override.request_id].sites == {override.site_id}
-        and where[override.request_id].end <= override.until
-        for other in placements
-        if other.request_id != override.request_id
-        and set(_places(other, now[other.id])) <= set(override.against)
-    )
+    pairs = set()
+    for override in _in_force(rows, tx.tonight, where):
+        place = where[override.request_id]
+        if place.sites != {override.site_id} or place.end > override.until:
+            continue
+        here: Site = found(rows.get(Site, override.site_id), "site")
+        known = {each.split(":", 1)[0] for each in override.against}
+        for other in placements:
+            if (
+                other.request_id != override.request_id
+                and str(other.id) in known
+                # a site that cannot be read is nowhere: nobody can say that it has not moved
+                and all(stay.unit_id in sites_of_units for stay in now[other.id])
+                and _is_covered(
+                    _places(tx, here, other, now[other.id], sites_of_units), override.against
+                )
+            ):
+                pairs.add((str(override.request_id), str(other.request_id)))
+    return frozenset(pairs)
 
 
 def without(
@@ -95,9 +116,41 @@ def without(
     return tuple(separations)
 
 
-def _places(placement: PlacementRow, stays: Iterable[StayRow]) -> list[str]:
-    """A placement and where it is, as an override remembers it."""
-    return sorted(f"{placement.id}:{stay.unit_id}" for stay in stays)
+def _places(
+    tx: Tx,
+    here: Site,
+    placement: PlacementRow,
+    stays: Iterable[StayRow],
+    sites_of_units: Mapping[UUID, Site],
+) -> list[str]:
+    """A placement, where it is, until when, and where both sites are, as an override remembers it.
+
+    The marks tell that a site was moved and never where it is.
+    """
+    mark = location_mark(tx, here)
+    end = occupied_until(placement.state, placement.end_night, tx.tonight)
+    places = []
+    for stay in stays:
+        site = sites_of_units[stay.unit_id]
+        # who has arrived and not left stays on, whatever was promised
+        until = end if stay.end_night == placement.end_night else stay.end_night
+        places.append(
+            f"{placement.id}:{stay.unit_id}:{until}:{site.id}:{location_mark(tx, site)}:{mark}"
+        )
+    return sorted(places)
+
+
+def _is_covered(places: Iterable[str], remembered: Iterable[str]) -> bool:
+    """Whether each was seen like that, or for longer; leaving earlier endangers nobody."""
+
+    def parted(place: str) -> tuple[tuple[str, ...], date]:
+        placement, unit, until, *where = place.split(":")
+        return (placement, unit, *where), date.fromisoformat(until)
+
+    seen = dict(parted(place) for place in remembered)
+    return all(
+        what in seen and until <= seen[what] for what, until in (parted(place) for place in places)
+    )
 
 
 def _in_force(rows: Rows, tonight: date, request_ids: Collection[UUID]) -> Sequence[Override]:
@@ -161,7 +214,7 @@ def ask(
         other_case_hash=case,
         site_id=site_id,
         until=until,
-        against=_whereabouts_of_case(tx, case, request),
+        against=_whereabouts_of_case(tx, case, request, found(site, "site")),
         reason=reason,
         state=OverrideState.ASKED,
         asked_by=tx.actor.user_id,
@@ -190,7 +243,8 @@ def decide(tx: Tx, override_id: UUID, *, approve: bool) -> Override:
         raise Conflict("override_expired")
     if approve:
         request = concerned(tx, override.request_id)
-        if _whereabouts_of_case(tx, override.other_case_hash, request) != override.against:
+        site: Site = found(tx.rows.get(Site, override.site_id), "site")
+        if _whereabouts_of_case(tx, override.other_case_hash, request, site) != override.against:
             # the first person looked at something else
             raise Conflict("override_outdated")
     override.state = OverrideState.APPROVED if approve else OverrideState.DECLINED
@@ -333,8 +387,8 @@ def _may_be_one_person(one: User, other: User) -> bool:
     )
 
 
-def _whereabouts_of_case(tx: Tx, case: str, request: Request) -> list[str]:
-    """Where everybody of a case is now, but the request itself."""
+def _whereabouts_of_case(tx: Tx, case: str, request: Request, here: Site) -> list[str]:
+    """Where everybody of a case is now, but the request itself, seen from a site."""
     live = tx.rows.live_placements()
     theirs = {
         row.id
@@ -346,7 +400,15 @@ def _whereabouts_of_case(tx: Tx, case: str, request: Request) -> list[str]:
     for stay in tx.rows.stays([placement.id for placement in placements]):
         if stay.left_at is None:
             stays.setdefault(stay.placement_id, []).append(stay)
-    return sorted(place for each in placements for place in _places(each, stays.get(each.id, ())))
+    sites_of_units: dict[UUID, Site] = {}
+    for unit_id in {stay.unit_id for each in stays.values() for stay in each}:
+        unit: Unit = found(tx.rows.get(Unit, unit_id), "unit")
+        sites_of_units[unit_id] = found(tx.rows.get(Site, unit.site_id), "site")
+    return sorted(
+        place
+        for each in placements
+        for place in _places(tx, here, each, stays.get(each.id, ()), sites_of_units)
+    )
 
 
 def _user(tx: Tx, user_id: UUID | None) -> User:

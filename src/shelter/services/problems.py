@@ -108,7 +108,7 @@ def situation(
     seen = {site.id for site in solver_sites}
     units = [unit for unit in units if str(unit.site_id) in seen]
     on_map = {unit.id for unit in units}
-    sites_of_units = {unit.id: unit.site_id for unit in units}
+    sites_of_units = {unit.id: sites[unit.site_id] for unit in units}
     known = burned_sites(rows, [*requests.values()]) if side is Side.VICTIMS else {}
 
     def housed(placement: PlacementRow) -> model.Party:
@@ -121,7 +121,7 @@ def situation(
     if asking is not None:
         parties.append(_asking(tx, asking, start, known.get(asking.id, frozenset())))
     involved = [requests[UUID(party.id)] for party in parties]
-    lifted = overrides.lifted(rows, start, placements, stays, sites_of_units, trying)
+    lifted = overrides.lifted(tx, rows, placements, stays, sites_of_units, trying)
     problem = model.Problem(
         start=start,
         horizon=horizon,

@@ -42,8 +42,8 @@ class BreakGlass(OneSided, SQLModel, table=True):
 class Override(OneSided, SQLModel, table=True):
     """Two people allow one request a site, although somebody of another case is too near.
 
-    It covers the places that those people had when it was asked for (``against``), not where they
-    go afterwards.
+    It covers the places that those people had when it was asked for (``against``), as long as they
+    were to have them, and where both sites were; not where they go afterwards.
     """
 
     __tablename__ = "override"
@@ -61,7 +61,7 @@ class Override(OneSided, SQLModel, table=True):
     site_id: uuid.UUID = Field(foreign_key="site.id", ondelete="CASCADE")
     #: the day on which the last night must have ended
     until: date
-    #: placements of that case, as they were when it was asked
+    #: placements of that case, as they were when it was asked, with a mark of where the sites were
     against: list[str] = Field(sa_column=sa.Column(json_column(), nullable=False))
     reason: OverrideReason = Field(sa_column=enum_column(OverrideReason, "reason"))
     state: OverrideState = Field(sa_column=enum_column(OverrideState, "state"))
