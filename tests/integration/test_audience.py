@@ -23,9 +23,11 @@ from shelter.db.tables import (
     SeparationRow,
     Site,
     Unit,
+    User,
 )
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
+from shelter.domain.availability import BlockReason
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound, ShelterError
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
@@ -41,7 +43,8 @@ from shelter.services import (
     sites,
     watch,
 )
-from shelter.services.accounts import create_user
+from shelter.services.accounts import create_user, deactivate
+from shelter.services.availability import block_unit
 from shelter.services.data_subjects import Asked
 from shelter.services.intake import KeptApart
 from shelter.services.placements import StayChoice
@@ -126,7 +129,7 @@ def test_two_people_change_an_empty_site_with_all_that_is_in_it(world: World) ->
     assert {unit.side for unit in units} == {Side.VICTIMS}
     assert not codes & {unit.code for unit in units}
     ids = {unit.id for unit in units}
-    assert {block.side for block in world.all(Block) if block.unit_id in ids} == {Side.VICTIMS}
+    assert {block.side for block in world.all(Block) if block.unit_id in ids} <= {Side.VICTIMS}
     [row] = world.all(AudienceChange)
     assert (row.state, row.asked_by, row.decided_by) == (
         AudienceState.AGREED,
@@ -165,6 +168,40 @@ def test_the_new_side_uses_it_and_the_old_side_has_lost_it_but_not_its_history(
         assert mine.get(f"/placements/{victim.id}").json()["stays"][0]["site"] == "Ardoise"
     with pytest.raises(NotFound):
         world.hold(old, world.ask(old, people=MAN), choice)
+
+
+def test_the_new_side_sees_nothing_of_when_the_old_one_was_there(world: World) -> None:
+    staff = world.user(COORDINATOR)
+    stayed(world, "garde.aywaille", "Sureau", "Maison A", people=WOMAN, case_reference=CASE)
+    gone, first = _nights(world, 1)[0], _nights(world, -3)[0]
+    unit = world.unit("Sureau", "Maison B")
+    for nights in (2, 60, None):
+        end = None if nights is None else gone + timedelta(days=nights)
+        world.do(staff, block_unit, unit.id, BlockReason.OUT_OF_SERVICE, gone, end)
+    world.clock.forward(days=40)
+    _, tonight = _nights(world, 0)
+
+    def seen(login: str) -> tuple[set[str], set[str]]:
+        """What stands in the nights that are over, and when the units were last looked at."""
+        with client_of(world) as client:
+            board = As(client, world.system, login).get("/board", first_night=str(first), nights=43)
+        [site] = [site for site in board.json()["sites"] if site["name"] == "Sureau"]
+        cells = {n["cell"] for u in site["units"] for n in u["nights"] if n["night"] < str(tonight)}
+        return cells, {u["known_at"] for u in site["units"]}
+
+    before, known = seen("garde.aywaille")
+    assert before > {"free"}  # control: there was something to see
+    agree(world, ask(world, "Sureau", "garde-secova"))
+    after, known_now = seen("garde.auteurs")
+    assert after == {"free"}
+    assert not known & known_now
+    left = [block for block in world.all(Block) if block.unit_id == unit.id]
+    assert {(b.reason, b.first_night, b.created_at, b.created_by, b.side) for b in left} == {
+        (BlockReason.CLOSED, tonight, world.clock.now(), None, Side.PERPETRATORS)
+    }
+    assert {b.end_night for b in left} == {None, gone + timedelta(days=60)}
+    world.system.run(SYSTEM, watch.chase_stale_availability)
+    assert not [alert for alert in world.all(Alert) if alert.unit_id == unit.id]
 
 
 def choice_site(world: World) -> Any:
@@ -241,6 +278,32 @@ def test_only_two_sided_people_ask_and_agree(world: World) -> None:
                 world.do(world.user(login), work, change.id)
         with pytest.raises(NotAllowed):
             world.do(world.user(login), audience.list_changes)
+
+
+def test_a_second_account_of_one_person_does_not_agree(world: World) -> None:
+    [first] = world.all(User, login=COORDINATOR)
+    given: dict[str, Any] = {
+        "password": "une-phrase-assez-longue",
+        "role": Role.SAPV,
+        "side": None,
+        "service": "sapv-secova",
+    }
+    same_name = {"login": "same.name", "name": first.name.replace(" ", "  "), "phone": None}
+    same_phone = {"login": "same.phone", "name": "Somebody else", "phone": first.phone}
+    change = ask(world)
+    for account in (same_name, same_phone):
+        world.do(SYSTEM, create_user, **given, **account)
+        login = str(account["login"])
+        assert refused(world, agree, change, login) == "audience_second_person"
+    agree(world, change)  # control: another person
+
+
+def test_what_somebody_asked_ends_with_their_account(world: World) -> None:
+    change = ask(world)
+    world.do(SYSTEM, deactivate, COORDINATOR)
+    assert refused(world, agree, change) == "asker_gone"
+    assert site_named(world, "Ardoise").side is Side.PERPETRATORS
+    world.do(world.user(POLICE), audience.withdraw_audience, change.id)  # the way out
 
 
 def test_it_is_asked_once_and_decided_once(world: World) -> None:

@@ -31,11 +31,12 @@ from shelter.db.tables import (
 )
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
+from shelter.domain.availability import BlockReason
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
 from shelter.domain.network import Service
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import BOTH_SIDES, Role, Side, other_side
-from shelter.services.accounts import acts_on
+from shelter.services.accounts import acts_on, second_person
 from shelter.services.alerts import raise_alert
 from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
@@ -107,8 +108,7 @@ def agree_audience(tx: Tx, change_id: UUID) -> AudienceChange:
     change = _readable(tx, change_id)
     site = lock_whole(tx, change.site_id)
     change = _undecided(tx, change_id)
-    if tx.actor.user_id is None or change.asked_by == tx.actor.user_id:
-        raise NotAllowed("audience_second_person")
+    second_person(tx, change.asked_by, "audience_second_person")
     if site.side is change.to_side:
         raise Conflict("audience_decided")
     _check_service(tx, site, change.to_service)
@@ -314,6 +314,8 @@ def _hand_over(tx: Tx, site: Site, side: Side, service: str) -> None:
         unit.side = side
         # the old contacts know the old code, and may still answer a message that asks about it
         unit.code = unused_code(tx.session, col(Unit.code))
+        # when the old side last looked tells of it, and its word is not the new one's
+        unit.confirmed_at, unit.confirmed_by = tx.now, None
         unit.version += 1
         tx.session.add(unit)
     ids = [unit.id for unit in units]
@@ -321,6 +323,16 @@ def _hand_over(tx: Tx, site: Site, side: Side, service: str) -> None:
         message.unit_id = None
         tx.session.add(message)
     for block in tx.session.exec(select(Block).where(col(Block.unit_id).in_(ids))).all():
-        block.side = side
-        tx.session.add(block)
+        _hand_over_block(tx, block, side)
     tx.session.flush()
+
+
+def _hand_over_block(tx: Tx, block: Block, side: Side) -> None:
+    """What is closed stays closed; why, since when and by whom tells of who was there before."""
+    if block.end_night is not None and block.end_night <= tx.tonight:
+        tx.session.delete(block)
+        return
+    block.side, block.reason = side, BlockReason.CLOSED
+    block.first_night = max(block.first_night, tx.tonight)
+    block.created_at, block.created_by = tx.now, None
+    tx.session.add(block)
