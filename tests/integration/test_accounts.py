@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from shelter.cli import main
 from shelter.db.session import Database
+from shelter.db.tables import User
 from shelter.domain.errors import Conflict, Invalid, NotFound
 from shelter.domain.sides import SYSTEM, Role, Side
-from shelter.services.accounts import create_user, deactivate, link_identity, unlink_identities
+from shelter.services.accounts import (
+    create_user,
+    deactivate,
+    link_identity,
+    may_be_one_person,
+    unlink_identities,
+)
 from shelter.services.sessions import actor_of_token
 from support.server import session_for
 from support.world import World, secova_world
@@ -54,6 +62,37 @@ def test_a_deactivated_account_is_out_at_once(world: World) -> None:
     world.do(SYSTEM, deactivate, LOGIN)
     assert actor_of_token(world.system, token) is None
     assert actor_of_token(world.system, other) is not None  # control
+
+
+@pytest.mark.parametrize(
+    ("name", "phone", "one_person"),
+    [
+        ("Anne-Marie  d'Hondt", None, True),
+        (" ANNE MARIE DHONDT.", None, True),
+        ("Anne\u200bmarie D’Hondt", None, True),
+        ("Añne-Mârie d'Hondt", None, True),
+        ("d'Hondt Anne-Marie", None, True),
+        ("Somebody Else", "+32470000001", True),
+        ("Anne d'Hondt", None, False),
+        ("Anne-Marie d'Hondt-Maes", "+32470000002", False),
+        ("Somebody Else", None, False),
+    ],
+)
+def test_a_name_typed_otherwise_makes_no_second_person(
+    name: str, phone: str | None, one_person: bool
+) -> None:
+    given: dict[str, Any] = {"password_hash": "", "role": Role.SAPV}
+    first = User(login="a", name="Anne-Marie d'Hondt", phone="+32470000001", **given)
+    second = User(login="b", name=name, phone=phone, **given)
+    assert may_be_one_person(first, second) is one_person
+    assert may_be_one_person(second, first) is one_person
+
+
+def test_the_people_of_the_sample_are_all_different_people(world: World) -> None:
+    users = world.all(User)
+    assert {"coordination", "sapv.secova"} <= {user.login for user in users}
+    for one, other in combinations(users, 2):
+        assert not may_be_one_person(one, other), (one.login, other.login)
 
 
 def test_one_identity_of_the_provider_is_one_account(world: World) -> None:

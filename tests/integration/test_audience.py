@@ -288,8 +288,16 @@ def test_a_second_account_of_one_person_does_not_agree(world: World) -> None:
         "side": None,
         "service": "sapv-secova",
     }
-    same_name = {"login": "same.name", "name": first.name.replace(" ", "  "), "phone": None}
-    same_phone = {"login": "same.phone", "name": "Somebody else", "phone": first.phone}
+    same_name: dict[str, Any] = {
+        "login": "same.name",
+        "name": first.name.replace(" ", "  "),
+        "phone": None,
+    }
+    same_phone: dict[str, Any] = {
+        "login": "same.phone",
+        "name": "Somebody else",
+        "phone": first.phone,
+    }
     change = ask(world)
     for account in (same_name, same_phone):
         world.do(SYSTEM, create_user, **given, **account)

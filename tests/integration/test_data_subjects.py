@@ -21,8 +21,9 @@ from shelter.db.tables import (
 from shelter.domain.errors import Conflict, NotAllowed
 from shelter.domain.household import Person
 from shelter.domain.requests import Outcome
-from shelter.domain.sides import SYSTEM, Side
+from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.services import data_subjects, figures, intake, placements, stays
+from shelter.services.accounts import create_user
 from shelter.services.data_subjects import Asked
 from shelter.services.idempotency import once
 from shelter.services.intake import KeptApart
@@ -164,6 +165,31 @@ def test_nobody_answers_alone(world: World, by: str, checked_by: str) -> None:
         with pytest.raises(NotAllowed, match="two_people_needed"):
             work(world.system, asked(Side.PERPETRATORS, by=by, checked_by=checked_by))
     assert len(world.all(Request)) == 2
+
+
+def test_two_accounts_of_one_person_do_not_answer(world: World) -> None:
+    a_case(world)
+    [first] = world.all(User, login="coordination")
+    world.do(
+        SYSTEM,
+        create_user,
+        login="second.account",
+        name=first.name.upper(),
+        password="une-phrase-assez-longue",
+        role=Role.SAPV,
+        side=None,
+        service="sapv-secova",
+        phone=None,
+    )
+    for work in (data_subjects.access, data_subjects.erase):
+        with pytest.raises(NotAllowed, match="two_people_needed"):
+            work(
+                world.system,
+                asked(Side.PERPETRATORS, by="coordination", checked_by="second.account"),
+            )
+    assert len(world.all(Request)) == 2
+    police = asked(Side.PERPETRATORS, by="coordination", checked_by="sapv.secova")
+    assert data_subjects.access(world.system, police)["requests"]  # control: two people
 
 
 def test_both_are_on_record_and_the_case_is_not(world: World) -> None:

@@ -28,7 +28,7 @@ from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound, Shelt
 from shelter.domain.household import Person
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.services import intake, overrides, placements, watch
-from shelter.services.accounts import create_user
+from shelter.services.accounts import create_user, deactivate
 from shelter.services.context import Tx
 from shelter.services.intake import KeptApart
 from shelter.services.locations import location_of
@@ -397,12 +397,24 @@ def test_a_second_account_of_one_person_is_no_second_person(world: World) -> Non
 
     account("second.account", "Other name", first.phone)
     account("third.account", f" {first.name.upper()}", None)
+    account("fourth.account", first.name.replace(" ", "  ").replace("é", "e"), None)
     account("colleague", "Une collègue", None)
     override = asked(world, victim)
-    for login in ("second.account", "third.account"):
+    for login in ("second.account", "third.account", "fourth.account"):
         with pytest.raises(NotAllowed, match="second_person"):
             answered(world, override, login)
     answered(world, override, "colleague")
+
+
+def test_what_somebody_asked_counts_no_longer_when_their_account_is_ended(world: World) -> None:
+    victim, _, _ = too_near(world)
+    override = asked(world, victim)
+    world.do(SYSTEM, deactivate, COORDINATOR)
+    [view] = world.do(world.user(POLICE), overrides.list_overrides)
+    assert not view.may_answer
+    with pytest.raises(Conflict, match="asker_gone"):
+        answered(world, override)
+    assert is_refused(world, victim)
 
 
 def test_the_database_itself_refuses_one_person_twice(world: World) -> None:

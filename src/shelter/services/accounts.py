@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from shelter.db.tables import LinkedIdentity, Site, User
-from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotFound
+from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, NotFound
 from shelter.domain.sides import Actor, Role, Side, other_side, sides_of
-from shelter.services import hashing, second_factor, sessions
+from shelter.domain.text_forms import bare, plain_form
+from shelter.services import hashing, second_factor, sessions, steps, throttle
 from shelter.services.context import Shelter, Tx, found
 from shelter.services.passwords import password_problem
 
@@ -104,6 +106,45 @@ def own(tx: Tx) -> User:
     if tx.actor.user_id is None:
         raise NotFound("not_found", what="user")
     return found(tx.session.get(User, tx.actor.user_id), "user")
+
+
+def second_person(tx: Tx, asked_by: UUID, refusal: str) -> User:
+    """The account of whoever is acting, who answers what another asked.
+
+    Raises NotAllowed with ``refusal`` when both may be one person, and Conflict when who asked has
+    no account any more: what was asked with it counts no longer.
+    """
+    asker: User = found(tx.session.get(User, asked_by), "user")
+    decider = own(tx)
+    if not decider.active or may_be_one_person(asker, decider):
+        raise NotAllowed(refusal)
+    if not asker.active:
+        raise Conflict("asker_gone")
+    return decider
+
+
+def may_be_one_person(one: User, other: User) -> bool:
+    """Two accounts that share a telephone or a name may be one person's: then they do not count.
+
+    However the name is typed: spaces, dots, hyphens, accents and capitals make no second person,
+    nor does the family name before or after the first.
+    """
+    names, others = _words_of(one.name), _words_of(other.name)
+    phone = _digits_of(one.phone)
+    return (
+        one.id == other.id
+        or "".join(names) == "".join(others)
+        or sorted(names) == sorted(others)
+        or (phone != "" and phone == _digits_of(other.phone))
+    )
+
+
+def _words_of(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", bare(plain_form(name)))
+
+
+def _digits_of(phone: str | None) -> str:
+    return re.sub(r"\D", "", plain_form(phone or "")).lstrip("0")
 
 
 def change_password(system: Shelter, actor: Actor, token: str, present: str, new: str) -> None:

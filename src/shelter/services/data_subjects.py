@@ -32,6 +32,7 @@ from shelter.db.tables import (
 from shelter.domain.errors import Conflict, NotAllowed
 from shelter.domain.retention import Kind
 from shelter.domain.sides import SYSTEM, Actor, Role, Side
+from shelter.services.accounts import may_be_one_person
 from shelter.services.context import Shelter, Tx
 from shelter.services.intake import note_of
 from shelter.services.retention import remove_requests
@@ -157,7 +158,11 @@ def _two_people(tx: Tx, asked: Asked) -> dict[str, Any]:
     users = tx.session.exec(
         select(User).where(col(User.login).in_(logins), col(User.active).is_(True))
     ).all()
-    if len(users) != 2 or not any(user.role is Role.COORDINATOR for user in users):
+    if (
+        len(users) != 2
+        or may_be_one_person(*users)
+        or not any(user.role is Role.COORDINATOR for user in users)
+    ):
         raise NotAllowed("two_people_needed")
     return {"by": asked.by, "checked_by": asked.checked_by}
 

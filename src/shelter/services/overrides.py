@@ -32,6 +32,7 @@ from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed
 from shelter.domain.placements import occupied_until
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import TWO_SIDED_ROLES, Role, Side
+from shelter.services.accounts import may_be_one_person, second_person
 from shelter.services.alerts import raise_alert, victim_assistance_of
 from shelter.services.context import Tx, found
 from shelter.services.locations import location_mark
@@ -232,11 +233,9 @@ def ask(
 
 
 def decide(tx: Tx, override_id: UUID, *, approve: bool) -> Override:
-    """The second person's answer. Raises NotAllowed to whoever asked."""
+    """The second person's answer. Raises NotAllowed to whoever asked, Conflict when they left."""
     override = _locked(tx, override_id)
-    asker, decider = _user(tx, override.asked_by), _user(tx, tx.actor.user_id)
-    if _may_be_one_person(asker, decider):
-        raise NotAllowed("second_person")
+    decider = second_person(tx, override.asked_by, "second_person")
     if override.state is not OverrideState.ASKED:
         raise Conflict("override_answered")
     if _is_over(tx, override):
@@ -317,7 +316,9 @@ def _view(tx: Tx, row: Override, request: Request) -> OverrideView:
         site=found(tx.rows.get(Site, row.site_id), "site"),
         asked_by=asker.name,
         decided_by=_user(tx, row.decided_by).name if row.decided_by is not None else None,
-        may_answer=waiting and not _may_be_one_person(asker, _user(tx, tx.actor.user_id)),
+        may_answer=waiting
+        and asker.active
+        and not may_be_one_person(asker, _user(tx, tx.actor.user_id)),
         may_withdraw=waiting or (row.state is OverrideState.APPROVED and not over),
         over=over,
     )
@@ -376,15 +377,6 @@ def _is_over(tx: Tx, override: Override) -> bool:
     if override.state is OverrideState.ASKED and tx.now >= override.asked_at + ANSWER_WITHIN:
         return True
     return override.until <= tx.tonight
-
-
-def _may_be_one_person(one: User, other: User) -> bool:
-    """Two accounts that share a telephone or a name may be one person's: then they do not count."""
-    return (
-        one.id == other.id
-        or one.name.strip().casefold() == other.name.strip().casefold()
-        or (one.phone is not None and one.phone == other.phone)
-    )
 
 
 def _whereabouts_of_case(tx: Tx, case: str, request: Request, here: Site) -> list[str]:
