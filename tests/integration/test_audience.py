@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
-from shelter.db.session import Database
+from shelter.db.session import Database, lock_units
 from shelter.db.tables import (
     Alert,
     AudienceChange,
@@ -48,6 +53,7 @@ from shelter.services.availability import block_unit
 from shelter.services.data_subjects import Asked
 from shelter.services.intake import KeptApart
 from shelter.services.placements import StayChoice
+from shelter.services.units import UnitInput, edit_unit
 from support.at_once import at_once
 from support.server import As, client_of
 from support.world import World, secova_world
@@ -555,6 +561,61 @@ def test_control_without_what_is_known_the_victim_is_placed_there(
     worker = world.user("garde.aywaille")
     choice = [StayChoice(world.unit("Ardoise", "Chambre 2").id, *_nights(world, 2))]
     world.hold(worker, world.ask(worker, people=MAN, case_reference=CASE), choice)
+
+
+# --- nobody waits for the other side -------------------------------------------------------------
+
+
+def _came_through(world: World, unit_id: UUID, work: Callable[[], Any], patience: float) -> bool:
+    """Whether ``work`` ends while victims' workers give out a unit, without waiting for them."""
+    locked, done = threading.Event(), threading.Event()
+    victims = world.user("garde.aywaille")
+
+    def give_out(tx: Any) -> bool:
+        lock_units(tx.session, [unit_id])
+        locked.set()
+        return done.wait(patience)
+
+    with ThreadPoolExecutor(1) as pool:
+        waited = pool.submit(world.system.run, victims, give_out)
+        assert locked.wait(10)
+        with suppress(ShelterError):
+            work()
+        done.set()
+        return waited.result()
+
+
+def _edit(world: World, unit: Unit) -> None:
+    given = UnitInput("Autre", unit.beds)
+    world.do(world.user("encadrement.esneux"), edit_unit, unit.id, given, unit.version)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("act", ["hold", "move", "edit"])
+def test_nobody_waits_for_a_unit_that_is_the_other_sides_by_now(
+    postgres_database: Database, act: str
+) -> None:
+    world = secova_world(postgres_database, edited=_loose)
+    actor, unit = world.user("garde.auteurs"), world.unit("Ardoise", "Chambre 1")
+    agree(world, ask(world))
+    request = world.ask(actor, people=MAN)
+    choice = [StayChoice(unit.id, *_nights(world, 1))]
+    if act == "hold":
+        tried = partial(world.hold, actor, request, choice)
+    elif act == "move":
+        other = [StayChoice(world.unit("Basalte", "Studio 1").id, *_nights(world, 1))]
+        placed = world.confirm(actor, world.hold(actor, request, other))
+        tried = partial(world.do, actor, placements.move, placed.id, choice)
+    else:
+        tried = partial(_edit, world, unit)
+    assert _came_through(world, unit.id, tried, patience=8)
+
+
+@pytest.mark.postgres
+def test_control_who_has_the_unit_waits_for_its_lock(postgres_database: Database) -> None:
+    world = secova_world(postgres_database, edited=_loose)
+    unit = world.unit("Ardoise", "Chambre 1")
+    assert not _came_through(world, unit.id, partial(_edit, world, unit), patience=1)
 
 
 # --- races ----------------------------------------------------------------------------------------

@@ -235,6 +235,7 @@ def own_request(tx: Tx, request_id: UUID) -> Request:
     """The request, locked, if the actor works on it: an on-call worker of its service."""
     if tx.actor.role is not Role.ON_CALL:
         raise NotAllowed("not_allowed")
+    readable_request(tx, request_id)  # nobody waits for what is not theirs
     lock_request(tx.session, request_id)
     return readable_request(tx, request_id, for_update=True)
 

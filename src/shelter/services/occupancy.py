@@ -8,7 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select
 
 from shelter.db.session import is_double_booking, lock_cases
 from shelter.db.tables import (
@@ -56,6 +56,17 @@ def check_choice(choice: Sequence[StayChoice], tonight: date) -> None:
     )
     if problems:
         raise Invalid(*problems)
+
+
+def refuse_unseen(tx: Tx, choice: Sequence[StayChoice]) -> None:
+    """Before any unit is locked: to wait for one of the other side would tell that it is in use.
+
+    Reads no rows into the session, for they are read again under the lock.
+    """
+    ids = {part.unit_id for part in choice}
+    seen = select(Unit.id).where(col(Unit.id).in_(ids), col(Unit.side).in_(tx.rows.sides))
+    if ids - set(tx.session.exec(seen)):
+        found(None, "unit")
 
 
 def chosen_units(tx: Tx, choice: Sequence[StayChoice]) -> dict[UUID, Unit]:

@@ -44,6 +44,7 @@ def hold(tx: Tx, request_id: UUID, choice: Sequence[StayChoice]) -> PlacementRow
     if tx.rows.live_placement_of(request.id) is not None:
         raise Conflict("request_has_placement")
     occupancy.check_choice(choice, tx.tonight)
+    occupancy.refuse_unseen(tx, choice)
     occupancy.lock_case(tx, request)
     lock_units(tx.session, [stay.unit_id for stay in choice])
     units = occupancy.chosen_units(tx, choice)

@@ -97,6 +97,7 @@ def move(tx: Tx, placement_id: UUID, choice: Sequence[StayChoice]) -> PlacementR
     ]
     if {stay.unit_id for stay in old} == {part.unit_id for part in choice}:
         raise Conflict("move_same_place")
+    occupancy.refuse_unseen(tx, choice)
     lock_units(tx.session, {s.unit_id for s in old} | {part.unit_id for part in choice})
     units = occupancy.chosen_units(tx, choice)
     occupancy.verify_choice(tx, request, choice, moving=True)

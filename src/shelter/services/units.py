@@ -59,6 +59,7 @@ def add_unit(tx: Tx, site_id: UUID, given: UnitInput) -> Unit:
 
 
 def edit_unit(tx: Tx, unit_id: UUID, given: UnitInput, version: int) -> Unit:
+    managed_unit(tx, unit_id)  # to wait for one of the other side would tell that it is in use
     lock_units(tx.session, [unit_id])
     unit = managed_unit(tx, unit_id, for_update=True)
     if unit.version != version:
