@@ -95,8 +95,9 @@ def visit_of(
     )
 
 
-def ended_cookie(system: Shelter) -> Cookie:
-    return host_cookie(system, SESSION, "", 0)
+def ended_cookies(system: Shelter) -> list[Cookie]:
+    """Out: the session goes, and so does a sign-in that was halfway."""
+    return [host_cookie(system, name, "", 0) for name in (SESSION, HALF, SINGLE)]
 
 
 def token_of(connection: ASGIConnection[Any, Any, Any, Any]) -> tuple[str | None, bool]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlmodel import col, select
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from shelter.db.session import Database
-from shelter.db.tables import AuditEntry, Passkey, SignInStep, User, UserSession
+from shelter.db.tables import AuditEntry, Passkey, SignInStep, StepKind, User, UserSession
 from shelter.domain.errors import Conflict, NotFound, NotSignedIn, TooMany
 from shelter.domain.sides import SYSTEM
-from shelter.services import passkeys, second_factor, sign_in
+from shelter.services import passkeys, second_factor, sign_in, steps
 from shelter.services.accounts import deactivate, reset_factors
 from shelter.services.context import Tx
 from shelter.services.sessions import Visit, actor_of_token
@@ -79,13 +81,64 @@ def test_a_challenge_is_good_once(world: World) -> None:
     assert enter(world, device.show(asked(world)))  # control
 
 
-def test_a_wrong_answer_uses_the_challenge_up(world: World) -> None:
+def test_visitors_from_nowhere_fill_no_table(world: World) -> None:
+    """A challenge for anybody is carried, sealed, by whoever asked for it."""
     device, _ = passkey_of(world)
     options = asked(world)
-    with pytest.raises(NotSignedIn):
-        enter(world, device.show(options, signature="AAAA"))
-    with pytest.raises(NotSignedIn):
-        enter(world, device.show(options))
+    for number in range(50):
+        stranger = Authenticator(SECURE, HOST, count=number)
+        with pytest.raises(NotSignedIn):
+            enter(world, stranger.show(asked(world)))
+        with pytest.raises(NotSignedIn):
+            enter(world, device.show(asked(world), signature="AAAA"))
+    assert world.all(SignInStep) == [] and world.all(UserSession) == []
+    # and a sign-in that was running meanwhile goes on; only that is remembered
+    assert enter(world, device.show(options))
+    assert len(world.all(SignInStep)) == 1
+
+
+def test_a_challenge_that_was_not_handed_out_is_refused(world: World) -> None:
+    device, _ = passkey_of(world)
+    options = json.loads(asked(world))
+    sealed = base64url_to_bytes(options["challenge"])
+
+    def show(challenge: bytes) -> str:
+        asked_for = options | {"challenge": bytes_to_base64url(challenge)}
+        return str(device.show(json.dumps(asked_for)))
+
+    elsewhere = handed_out_elsewhere(world)
+    for made_up in (
+        b"x" * 32,
+        sealed[:-1],
+        sealed[1:],
+        bytes(16) + sealed[16:],
+        sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        base64url_to_bytes(elsewhere),
+    ):
+        with pytest.raises(NotSignedIn, match="wrong_passkey"):
+            enter(world, show(made_up))
+    assert enter(world, show(sealed))  # control
+
+
+def handed_out_elsewhere(world: World) -> str:
+    """A step of ours that was handed out for something else."""
+    return str(world.do(SYSTEM, lambda tx: steps.hand_out(tx, StepKind.SINGLE_SIGN_ON)))
+
+
+def test_of_two_who_bring_one_challenge_at_once_one_gets_in(world: World) -> None:
+    device, _ = passkey_of(world)
+    options = asked(world)
+    shown = [device.show(options), device.show(options)]
+
+    def attempt(credential: str) -> bool:
+        try:
+            return bool(enter(world, credential))
+        except NotSignedIn:
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(attempt, shown)) == [False, True]
+    assert len(world.all(UserSession)) == 1
 
 
 def test_a_challenge_is_good_for_ten_minutes(world: World) -> None:
@@ -94,7 +147,11 @@ def test_a_challenge_is_good_for_ten_minutes(world: World) -> None:
     world.clock.forward(minutes=10)
     with pytest.raises(NotSignedIn):
         enter(world, device.show(options))
-    asked(world)
+    options = asked(world)
+    world.clock.forward(minutes=9, seconds=59)
+    assert enter(world, device.show(options))  # control
+    world.clock.forward(minutes=10)
+    enter(world, device.show(asked(world)))
     assert len(world.all(SignInStep)) == 1, "what is over is swept away"
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from threading import BoundedSemaphore
+from unittest import mock
 
 import pyotp
 import pytest
@@ -14,14 +18,14 @@ from sqlmodel import Session, col, select
 
 from shelter.cli import DEMO_PASSWORD
 from shelter.db.session import Database
-from shelter.db.tables import AuditEntry, RecoveryCode, SignInStep, User, UserSession
+from shelter.db.tables import AuditEntry, RecoveryCode, SignInStep, SignInTries, User, UserSession
 from shelter.domain.errors import Conflict, NotAllowed, NotSignedIn, TooMany
 from shelter.domain.sides import SYSTEM, Role
 from shelter.services import hashing, second_factor, sign_in
-from shelter.services.accounts import deactivate, reset_factors, set_password
+from shelter.services.accounts import change_password, deactivate, reset_factors, set_password
 from shelter.services.context import Tx
 from shelter.services.second_factor import REQUIRED_OF
-from shelter.services.sessions import SignedIn, actor_of_token
+from shelter.services.sessions import SignedIn, Visit, actor_of_token
 from shelter.services.sign_in import HalfSignedIn, with_code, with_password
 from support.server import DEMO_USERS, client_of
 from support.sign_in import code_of, half, secret_of, whole
@@ -81,22 +85,60 @@ def test_the_password_that_stands_for_nobody_opens_nothing() -> None:
         assert hashing.is_right(None, password) is False
 
 
-def test_who_finds_a_long_line_is_told_to_come_back_and_no_hash_is_made(world: World) -> None:
-    """Else a few dozen guesses at once would hold every thread, and nobody could ask for a bed."""
+@contextmanager
+def all_taken(line: BoundedSemaphore) -> Iterator[None]:
+    """Every place of this line is taken by somebody else."""
     places = 0
-    while hashing._line.acquire(blocking=False):
+    while line.acquire(blocking=False):
         places += 1
     try:
-        with pytest.raises(TooMany) as refusal:
-            with_password(world.system, LOGIN, DEMO_PASSWORD)
-        assert (refusal.value.code, refusal.value.params["seconds"]) == ("busy", 5)
+        yield
     finally:
         for _ in range(places):
-            hashing._line.release()
-    assert places == 8
+            line.release()
+
+
+def test_who_finds_a_long_line_is_told_to_come_back_and_no_hash_is_made(world: World) -> None:
+    """Else a few dozen guesses at once would hold every thread, and nobody could ask for a bed."""
+    with all_taken(hashing._line), pytest.raises(TooMany) as refusal:
+        with_password(world.system, LOGIN, DEMO_PASSWORD)
+    assert (refusal.value.code, refusal.value.params["seconds"]) == ("busy", 5)
+    assert hashing.PLACES + hashing.KEPT_PLACES == 8
     # control: with a place free the same password is tried, and a refusal kept no place
     assert whole(world)
-    assert hashing._line._value == places
+    assert hashing._line._value == hashing.PLACES
+
+
+def test_a_long_line_counts_as_no_wrong_guess(world: World) -> None:
+    """Who was told to come back in five seconds has tried nothing yet."""
+    with all_taken(hashing._line):
+        for _ in range(10):
+            with pytest.raises(TooMany, match="busy"):
+                with_password(world.system, LOGIN, DEMO_PASSWORD)
+        assert world.all(SignInTries) == []
+    assert whole(world)
+    # control: a password that was tried is counted
+    with pytest.raises(NotSignedIn):
+        with_password(world.system, LOGIN, "wrong")
+    assert [row.failed for row in world.all(SignInTries)] == [1]
+
+
+def test_guesses_from_nowhere_leave_places_in_line_for_devices_that_are_known(
+    world: World,
+) -> None:
+    known = Visit(known_device=whole(world).known_device)
+    with all_taken(hashing._line):
+        for made_up in (None, "x.y", f"{known.known_device}0"):
+            with pytest.raises(TooMany, match="busy"):
+                with_password(world.system, LOGIN, DEMO_PASSWORD, Visit(known_device=made_up))
+        with pytest.raises(TooMany, match="busy"):  # known for another login
+            with_password(world.system, "garde.trooz", DEMO_PASSWORD, known)
+        assert whole(world, visit=known)
+        with all_taken(hashing._kept), pytest.raises(TooMany, match="busy"):
+            with_password(world.system, LOGIN, DEMO_PASSWORD, known)
+    # control: with their own places taken they stand in the line of all others
+    with all_taken(hashing._kept):
+        assert whole(world, visit=known)
 
 
 # --- who needs a second factor ----------------------------------------------------------------
@@ -384,6 +426,91 @@ def test_another_password_ends_every_session_and_the_old_one_is_wrong(world: Wor
     assert with_password(world.system, LOGIN, "trois chats sur un radiateur")
 
 
+ANOTHER = "trois chats sur un radiateur"
+ENDINGS: dict[str, Callable[[Tx], None]] = {
+    "another password": lambda tx: set_password(tx, POLICE, ANOTHER),
+    "factors reset": lambda tx: reset_factors(tx, POLICE),
+    "deactivated and back": lambda tx: deactivated_and_back(tx),
+}
+
+
+def deactivated_and_back(tx: Tx) -> None:
+    deactivate(tx, POLICE)
+    tx.session.exec(select(User).where(col(User.login) == POLICE)).one().active = True
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_half_a_sign_in_ends_with_the_password_the_factors_and_the_account(
+    world: World, ending: str
+) -> None:
+    """A thief with the stolen password waits in the second step until her factors are reset."""
+    token = half(world)
+    assert sign_in.second_step(world.system, token) is not None  # control
+    world.do(SYSTEM, ENDINGS[ending])
+    assert sign_in.second_step(world.system, token) is None
+    with pytest.raises(NotSignedIn, match="half_over"):
+        sign_in.passkey_options(world.system, token)
+    with pytest.raises(NotSignedIn, match="half_over"):
+        sign_in.set_up_app(world.system, token, "000000")
+    assert world.all(SignInStep) == [] and world.all(UserSession) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_key_that_was_offered_before_is_offered_to_nobody_after(
+    world: World, ending: str
+) -> None:
+    without_factors(world)
+    token = half(world)
+    [user] = world.all(User, login=POLICE)
+    assert user.totp_pending is not None  # control
+    shown = pyotp.TOTP(secret_of(world, column="totp_pending")).at(world.clock.now())
+    world.do(SYSTEM, ENDINGS[ending])
+    [user] = world.all(User, login=POLICE)
+    assert user.totp_pending is None
+    with pytest.raises(NotSignedIn, match="half_over"):
+        sign_in.set_up_app(world.system, token, shown)
+    assert world.all(UserSession) == []
+
+
+@pytest.mark.parametrize("login", [LOGIN, POLICE])
+def test_a_password_that_is_replaced_while_it_is_checked_opens_nothing(
+    world: World, login: str
+) -> None:
+    slow = hashing.is_right
+
+    def meanwhile(stored: str | None, password: str) -> bool:
+        right = slow(stored, password)
+        world.do(SYSTEM, set_password, login, ANOTHER)
+        return right
+
+    with (
+        mock.patch.object(hashing, "is_right", meanwhile),
+        pytest.raises(NotSignedIn, match="wrong_password"),
+    ):
+        with_password(world.system, login, DEMO_PASSWORD)
+    assert world.all(UserSession) == [] and world.all(SignInStep) == []
+    assert with_password(world.system, login, ANOTHER)  # control
+
+
+def test_a_password_that_is_replaced_at_the_terminal_is_not_replaced_by_who_is_in(
+    world: World,
+) -> None:
+    """Whoever is in with the stolen password is hashing the next one at that very moment."""
+    entered, slow = whole(world), hashing.is_right
+
+    def meanwhile(stored: str | None, password: str) -> bool:
+        right = slow(stored, password)
+        world.do(SYSTEM, set_password, LOGIN, ANOTHER)
+        return right
+
+    theirs = "quatre chiens sous une table"
+    with mock.patch.object(hashing, "is_right", meanwhile), pytest.raises(NotSignedIn):
+        change_password(world.system, entered.actor, entered.token, DEMO_PASSWORD, theirs)
+    with pytest.raises(NotSignedIn, match="wrong_password"):
+        with_password(world.system, LOGIN, theirs)
+    assert with_password(world.system, LOGIN, ANOTHER)  # control
+
+
 # --- over HTTP --------------------------------------------------------------------------------
 
 
@@ -441,6 +568,29 @@ def test_the_second_step_is_a_cookie_that_opens_nothing_else_over_http(database:
         )
         assert done.headers["location"] == "/"
         assert client.get("/api/v1/me").json()["role"] == "sapv"
+
+
+@pytest.mark.parametrize("way", ["/leave", "/sign-out", "/api/v1/session"])
+def test_whoever_leaves_is_not_halfway_in_any_more_over_http(world: World, way: str) -> None:
+    """Somebody came into the room while she was looking for her telephone."""
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    with client_of(world) as client:
+        given = {"login": POLICE, "password": DEMO_PASSWORD}
+        client.post("/sign-in", data=given, headers=ours, follow_redirects=False)
+        token = client.cookies["sign-in"]
+        assert sign_in.second_step(world.system, token) is not None  # control
+        kept = f"sign-in={token}; single-sign-on=x"
+        if way != "/leave":  # signed in, and once more halfway in
+            kept += f"; session={whole(world).token}"
+        client.cookies.clear()
+        method = "DELETE" if way.startswith("/api") else "POST"
+        gone = client.request(method, way, headers=ours | {"Cookie": kept}, follow_redirects=False)
+        ended = {line.partition("=")[0] for line in gone.headers.get_list("set-cookie")}
+        assert ended == {"session", "sign-in", "single-sign-on"}
+        assert all("Max-Age=0" in line for line in gone.headers.get_list("set-cookie"))
+    # nor with a copy of the cookie
+    assert sign_in.second_step(world.system, token) is None
+    assert world.all(SignInStep) == [] and world.all(UserSession) == []
 
 
 def test_the_key_and_its_picture_are_shown_within_the_policy_over_http(world: World) -> None:

@@ -19,8 +19,9 @@ from shelter.domain.errors import NotSignedIn, TooMany
 from shelter.domain.sides import SYSTEM
 from shelter.services import hashing, throttle
 from shelter.services.sessions import SignedIn, Visit
-from shelter.services.sign_in import HalfSignedIn, forget_old, with_code, with_password
-from support.server import client_of
+from shelter.services.sign_in import forget_old, with_code, with_password
+from support.server import As, client_of
+from support.sign_in import code_of, half
 from support.world import World, secova_world
 
 LOGIN, POLICE, NOBODY = "garde.aywaille", "sapv.secova", "nobody.here"
@@ -211,10 +212,9 @@ def test_guesses_at_the_second_factor_are_counted_for_the_account(world: World) 
     outcomes = []
     with mock.patch.object(hashing, "is_right", lambda _stored, given: given == DEMO_PASSWORD):
         for number in range(60):
-            half = with_password(world.system, POLICE, DEMO_PASSWORD)
-            assert isinstance(half, HalfSignedIn)
+            token = half(world)
             try:
-                with_code(world.system, half.token, f"{number:06}")
+                with_code(world.system, token, f"{number:06}")
             except TooMany:
                 outcomes.append("throttled")
             except NotSignedIn:
@@ -224,12 +224,68 @@ def test_guesses_at_the_second_factor_are_counted_for_the_account(world: World) 
     assert 1 < len(world.all(AuditEntry, action="sign_in.throttled")) < outcomes.count("wrong")
 
 
+def test_wrong_codes_from_elsewhere_do_not_keep_the_owner_out_on_a_device_that_is_known(
+    world: World, tried: list[str]
+) -> None:
+    """Whoever stole the password may not keep her out with the second step either."""
+    entered = with_code(world.system, half(world), code_of(world))
+    known = Visit(known_device=entered.known_device)
+
+    def wrong(visit: Visit) -> str:
+        try:
+            with_code(world.system, half(world, visit=visit), "000000")
+        except TooMany:
+            return "throttled"
+        except NotSignedIn:
+            return "wrong"
+        return "in"
+
+    tries = [wrong(Visit(known_device=f"made.up{number}")) for number in range(20)]
+    assert tries == ["wrong"] * throttle.FREE + ["throttled"] * 15
+    world.clock.forward(seconds=30)
+    with pytest.raises(TooMany):  # control: from elsewhere
+        with_code(world.system, half(world), code_of(world))
+    assert with_code(world.system, half(world, visit=known), code_of(world))
+    # that gives the thief no new tries, and the device is no way to guess on
+    assert wrong(Visit()) == "throttled"
+    assert [wrong(known) for _ in range(8)] == ["wrong"] * throttle.FREE + ["throttled"] * 3
+
+
+def test_the_present_password_is_not_guessed_from_a_session_that_was_left_open(
+    world: World, tried: list[str]
+) -> None:
+    new, before = "trois chats sur un radiateur", DEMO_PASSWORD
+    with client_of(world) as client:
+        me = As(client, world.system, LOGIN)
+
+        def change(present: str) -> int:
+            return me.call(
+                "POST",
+                "/account/password",
+                data={"present_password": present, "password": new},
+                headers={"Sec-Fetch-Site": "same-origin"},
+            ).status_code
+
+        answers = [change(f"guess-{number}") for number in range(20)]
+        assert answers == [422] * throttle.FREE + [429] * 15
+        assert tried == [f"guess-{number}" for number in range(throttle.FREE)]
+        assert change(before) == 429, "the right one tells nothing meanwhile"
+        # another session gives no new tries, and signing in is no part of it
+        other = As(client, world.system, LOGIN)
+        assert other.token != me.token
+        me = other
+        assert change("guess") == 429
+        assert guess(world, LOGIN, before) == "in"
+        world.clock.forward(minutes=1)
+        assert change(before) == 303  # control
+    assert world.all(SignInTries) == []
+
+
 def test_password_guesses_do_not_touch_the_second_factor(world: World, tried: list[str]) -> None:
-    half = with_password(world.system, POLICE, DEMO_PASSWORD)
-    assert isinstance(half, HalfSignedIn)
+    token = half(world)
     attack(world, POLICE, 50)
     with pytest.raises(NotSignedIn, match="half_over"):
-        with_code(world.system, half.token, "000000")
+        with_code(world.system, token, "000000")
 
 
 def test_counts_are_forgotten_after_a_day(world: World, tried: list[str]) -> None:

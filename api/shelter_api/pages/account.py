@@ -50,12 +50,8 @@ def _change(
 ) -> Response[Any]:
     """Do something to one's own sign-in, when that sign-in is fresh; else it is asked for again."""
 
-    def act(tx: Tx) -> object:
-        sessions.require_fresh(tx, request.auth)
-        return work(tx)
-
     try:
-        steps.settled(system_of(request).run(request.user, act))
+        steps.settled(system_of(request).run(request.user, _fresh(request, work)))
     except NotFound:
         raise
     except ShelterError as error:
@@ -235,6 +231,8 @@ def _codes_page(codes: list[str]) -> Response[Any]:
 
 def _fresh(request: Call, work: Callable[[Tx], Any]) -> Callable[[Tx], Any]:
     def act(tx: Tx) -> Any:
+        # locked before the session is looked at: whoever ends it ends what it was about to change
+        second_factor.locked(tx, accounts.own(tx).id)
         sessions.require_fresh(tx, request.auth)
         return work(tx)
 

@@ -8,8 +8,9 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.response import Redirect
 
 from shelter.services.sessions import sign_out
+from shelter.services.steps import give_up
 from shelter_api.access import public
-from shelter_api.auth import ended_cookie
+from shelter_api.auth import HALF, ended_cookies, kept
 from shelter_api.pages.common import system_of
 
 #: pages kept for the back button go too; the language of the screens may stay
@@ -18,7 +19,7 @@ CLEAR = {"Clear-Site-Data": '"cache", "storage"'}
 
 @post("/leave", sync_to_thread=True, include_in_schema=False, **public())
 def leave(request: Request[Any, Any, Any]) -> Response[Any]:
-    """End the session, forget what the browser kept, and go to a page about nothing.
+    """End the session, or a sign-in that is halfway; forget what the browser kept; lead away.
 
     Answers the same to somebody whose session ended long ago: the way out has no questions.
     """
@@ -26,7 +27,8 @@ def leave(request: Request[Any, Any, Any]) -> Response[Any]:
     actor = request.scope.get("user")
     if actor is not None:
         system.run(actor, lambda tx: sign_out(tx, request.auth))
-    return Redirect("/away", status_code=303, headers=CLEAR, cookies=[ended_cookie(system)])
+    give_up(system, kept(request, HALF))
+    return Redirect("/away", status_code=303, headers=CLEAR, cookies=ended_cookies(system))
 
 
 @get("/away", sync_to_thread=False, include_in_schema=False, **public())

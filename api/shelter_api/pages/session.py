@@ -16,7 +16,7 @@ from shelter.cli import DEMO_PASSWORD
 from shelter.domain.errors import NotAllowed, NotFound, NotSignedIn, TooMany
 from shelter.domain.network_file import parse_network
 from shelter.domain.sample_file import SampleUser, parse_sample
-from shelter.services import passkeys, sessions, single_sign_on
+from shelter.services import passkeys, sessions, single_sign_on, steps
 from shelter.services import sign_in as signing
 from shelter.services.sessions import SignedIn
 from shelter.services.sign_in import HalfSignedIn
@@ -25,7 +25,7 @@ from shelter_api.auth import (
     HALF,
     SINGLE,
     cookies_of,
-    ended_cookie,
+    ended_cookies,
     half_cookie,
     kept,
     single_cookie,
@@ -277,7 +277,8 @@ def _codes(request: AnyCall, entered: SignedIn, codes: list[str]) -> Response[An
 def sign_out(request: Call) -> Response[Any]:
     system = system_of(request)
     system.run(request.user, lambda tx: sessions.sign_out(tx, request.auth))
-    return Redirect("/sign-in", status_code=303, cookies=[ended_cookie(system)])
+    steps.give_up(system, kept(request, HALF))
+    return Redirect("/sign-in", status_code=303, cookies=ended_cookies(system))
 
 
 @get("/language/{code:str}", sync_to_thread=False, include_in_schema=False, **public())

@@ -11,10 +11,10 @@ from litestar.params import FromPath, JSONBody
 from pydantic import Field
 
 from shelter.domain.sides import Actor, Role, Side
-from shelter.services import sessions
+from shelter.services import sessions, steps
 from shelter.services import sign_in as signing
 from shelter_api.access import public, signed_in
-from shelter_api.auth import cookies_of, ended_cookie, visit_of
+from shelter_api.auth import HALF, cookies_of, ended_cookies, kept, visit_of
 from shelter_api.v1.common import Call, In, Out, read, system_of, write
 
 
@@ -90,7 +90,9 @@ def sign_in(request: Request[Any, Any, Any], data: JSONBody[Credentials]) -> Res
 def sign_out(request: Call) -> Response[None]:
     """End this session."""
     write(request, lambda tx: sessions.sign_out(tx, request.auth))
-    return Response(None, status_code=204, cookies=[ended_cookie(system_of(request))])
+    system = system_of(request)
+    steps.give_up(system, kept(request, HALF))
+    return Response(None, status_code=204, cookies=ended_cookies(system))
 
 
 @get("/sessions", sync_to_thread=True, **signed_in())

@@ -150,8 +150,9 @@ def _digits_of(phone: str | None) -> str:
 def change_password(system: Shelter, actor: Actor, token: str, present: str, new: str) -> None:
     """Set one's own password; every other session of the account ends.
 
-    Raises Invalid when the present one is wrong or the new one is not taken, and NotSignedIn when
-    the sign-in is too old for such a change. Hashes outside any transaction.
+    Raises Invalid when the present one is wrong or the new one is not taken, NotSignedIn when the
+    sign-in is too old for such a change, and TooMany: a session that was left open is no place to
+    guess at the password. Hashes outside any transaction.
     """
 
     def look(tx: Tx) -> User:
@@ -159,12 +160,26 @@ def change_password(system: Shelter, actor: Actor, token: str, present: str, new
         return own(tx)
 
     user = system.run(actor, look, read_only=True)
-    if not hashing.is_right(user.password_hash, present):
-        raise Invalid(FieldProblem("present_password", "wrong_present"))
     if problem := password_problem(new, _known_of(user)):
         raise Invalid(problem)
-    hashed = hashing.hash_password(new)
-    system.run(actor, lambda tx: _set_hash(tx, own(tx), hashed, but=token))
+    key = throttle.present_key(system.keyring, user.id)
+    throttle.refuse_early(system, key)
+    with hashing.place_in_line(known=True):
+        throttle.take_a_try(system, key, f"user:{user.id}")
+        if not hashing.is_right(user.password_hash, present):
+            raise Invalid(FieldProblem("present_password", "wrong_present"))
+        hashed = hashing.hash_password(new)
+
+    def change(tx: Tx) -> None:
+        locked = second_factor.locked(tx, user.id)
+        # what was hashed against may have been replaced meanwhile, and this session ended with it
+        sessions.require_fresh(tx, token)
+        if locked.password_hash != user.password_hash:
+            raise Invalid(FieldProblem("present_password", "wrong_present"))
+        throttle.forget(tx, key)
+        _set_hash(tx, locked, hashed, but=token)
+
+    system.run(actor, change)
 
 
 def set_password(tx: Tx, login: str, password: str) -> None:
@@ -172,7 +187,8 @@ def set_password(tx: Tx, login: str, password: str) -> None:
     user = named(tx, login)
     if problem := password_problem(password, _known_of(user)):
         raise Invalid(problem)
-    _set_hash(tx, user, hashing.hash_password(password), but=None)
+    hashed = hashing.hash_password(password)
+    _set_hash(tx, second_factor.locked(tx, user.id), hashed, but=None)
 
 
 def _known_of(user: User) -> tuple[str, ...]:
@@ -181,28 +197,37 @@ def _known_of(user: User) -> tuple[str, ...]:
 
 def _set_hash(tx: Tx, user: User, hashed: str, *, but: str | None) -> None:
     user.password_hash = hashed
-    tx.session.add(user)
-    sessions.end_all(tx, user.id, but=but)
+    _end_all(tx, user, but=but)
     tx.record("password.change", f"user:{user.id}")
+
+
+def _end_all(tx: Tx, user: User, *, but: str | None = None) -> None:
+    """Whoever is in is out, and whoever is halfway in begins again. ``user`` is locked.
+
+    A key that was offered to whoever is halfway in goes, too: she may be a thief who read it.
+    """
+    user.totp_pending = None
+    tx.session.add(user)
+    steps.end_all(tx, user.id)
+    sessions.end_all(tx, user.id, but=but)
 
 
 def deactivate(tx: Tx, login: str) -> None:
     """Nobody signs in with this account any more, and who is signed in is out at once."""
-    user = named(tx, login)
+    user = second_factor.locked(tx, named(tx, login).id)
     user.active = False
-    tx.session.add(user)
-    sessions.end_all(tx, user.id)
+    _end_all(tx, user)
     tx.record("user.deactivate", f"user:{user.id}")
 
 
 def reset_factors(tx: Tx, login: str) -> None:
     """Take all second factors away from somebody who lost them; they set up new ones.
 
-    Its sessions end, too: whoever found the lost telephone may be in one of them.
+    Its sessions and half sign-ins end, too: whoever found the lost telephone may be in one of them.
     """
-    user = named(tx, login)
+    user = second_factor.locked(tx, named(tx, login).id)
     second_factor.remove_all(tx, user)
-    sessions.end_all(tx, user.id)
+    _end_all(tx, user)
     tx.record("factors.reset", f"user:{user.id}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -13,7 +15,11 @@ _hasher = PasswordHasher()
 #: one hash takes half a second and 64 MiB: more at once would starve the people already inside
 _hashing = BoundedSemaphore(2)
 #: how many may stand in line for it; the next is told to come back, and no thread waits with them
-_line = BoundedSemaphore(8)
+PLACES = 5
+#: places beside those for whoever signed in here before, so that a flood from nowhere fills none
+KEPT_PLACES = 3
+_line = BoundedSemaphore(PLACES)
+_kept = BoundedSemaphore(KEPT_PLACES)
 #: hashed when the login is unknown, so that both refusals take the same time
 _DUMMY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43
 
@@ -23,18 +29,30 @@ def hash_password(password: str) -> str:
         return _hasher.hash(password)
 
 
+@contextmanager
+def place_in_line(*, known: bool) -> Iterator[None]:
+    """Stand in line for a hash; ``known``: on a device where this login signed in before.
+
+    Raises TooMany when too many already wait. Nothing has been tried then, so nothing is counted.
+    """
+    lines = (_kept, _line) if known else (_line,)
+    line = next((line for line in lines if line.acquire(blocking=False)), None)
+    if line is None:
+        raise TooMany("busy", seconds=5)
+    try:
+        yield
+    finally:
+        line.release()
+
+
 def is_right(stored: str | None, password: str) -> bool:
     """Whether this is the password; without a stored one it takes as long, and never is.
 
-    Raises TooMany when too many already wait for their hash.
+    Whoever calls has a place in line.
     """
-    if not _line.acquire(blocking=False):
-        raise TooMany("busy", seconds=5)
     try:
         with _hashing:
             _hasher.verify(stored or _DUMMY, password)
     except (VerificationError, InvalidHashError):
         return False
-    finally:
-        _line.release()
     return stored is not None

@@ -33,7 +33,7 @@ from shelter.db.tables import Passkey, StepKind, User
 from shelter.domain.errors import NotSignedIn
 from shelter.services import steps
 from shelter.services.context import Tx
-from shelter.services.second_factor import factors_of
+from shelter.services.second_factor import factors_of, locked
 from shelter.settings import Settings
 
 MAX_NAME = 40
@@ -70,14 +70,16 @@ def options_to_add(tx: Tx, user: User) -> str:
 
 def options_to_show(tx: Tx, user: User | None) -> str:
     """What a browser needs to show a passkey, as JSON: any of ours, or one of this account."""
+    carried = None if user else steps.hand_out(tx, StepKind.PASSKEY_SIGN_IN)
     options = generate_authentication_options(
         rp_id=tx.system.settings.host,
+        challenge=base64url_to_bytes(carried) if carried else None,
         timeout=TIMEOUT_MS,
         allow_credentials=[] if user is None else _descriptors(tx, user),
         user_verification=UserVerificationRequirement.REQUIRED,
     )
-    kind = StepKind.PASSKEY_SIGN_IN if user is None else StepKind.PASSKEY_SECOND
-    _begin(tx, kind, options.challenge, None if user is None else user.id)
+    if user is not None:
+        _begin(tx, StepKind.PASSKEY_SECOND, options.challenge, user.id)
     return options_to_json(options)
 
 
@@ -119,30 +121,23 @@ def add(tx: Tx, user: User, credential: str, name: str) -> Passkey | NotSignedIn
 def check(tx: Tx, credential: str, *, of: UUID | None) -> User | NotSignedIn:
     """Whose passkey was shown; ``of`` an account when the password was right before.
 
-    Uses the challenge up, whatever comes of it. A count of signatures that does not go forward
-    is a copy of the key, and is refused.
+    A challenge opens one session at most. A count of signatures that does not go forward is a
+    copy of the key, and is refused.
     """
     challenge = _challenge_of(credential)
-    kind = StepKind.PASSKEY_SIGN_IN if of is None else StepKind.PASSKEY_SECOND
-    step = challenge and steps.take(tx, kind, challenge)
-    if not step or step.user_id != of:
+    if challenge is None or not _asked(tx, challenge, of):
         return _refused()
     try:
         shown: dict[str, Any] = json.loads(credential)
-        passkey = tx.session.exec(
-            select(Passkey)
-            .where(col(Passkey.credential_id) == str(shown["id"]))
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).first()
-        if passkey is None or (of is not None and passkey.user_id != of):
+        passkey, user = _locked(tx, str(shown["id"]))
+        if passkey is None or user is None or (of is not None and passkey.user_id != of):
             return _refused()
         handle = shown["response"].get("userHandle")
         if handle and base64url_to_bytes(handle) != passkey.user_id.bytes:
             return _refused()
         verified = verify_authentication_response(
             credential=shown,
-            expected_challenge=base64url_to_bytes(challenge or ""),
+            expected_challenge=base64url_to_bytes(challenge),
             expected_origin=tx.system.settings.public_url,
             expected_rp_id=tx.system.settings.host,
             credential_public_key=passkey.public_key,
@@ -151,13 +146,33 @@ def check(tx: Tx, credential: str, *, of: UUID | None) -> User | NotSignedIn:
         )
     except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError):
         return _refused()
-    user = tx.session.get(User, passkey.user_id)
-    if user is None or not user.active:
+    if not user.active:
+        return _refused()
+    if of is None and not steps.use_up(tx, StepKind.PASSKEY_SIGN_IN, challenge):
         return _refused()
     passkey.sign_count = verified.new_sign_count
     passkey.used_at = tx.now
     tx.session.add(passkey)
     return user
+
+
+def _asked(tx: Tx, challenge: str, of: UUID | None) -> bool:
+    """Whether this challenge is one of ours: of the second step of ``of``, or for anybody."""
+    if of is None:
+        return steps.carried(tx, StepKind.PASSKEY_SIGN_IN, challenge) is not None
+    step = steps.take(tx, StepKind.PASSKEY_SECOND, challenge)
+    return step is not None and step.user_id == of
+
+
+def _locked(tx: Tx, credential_id: str) -> tuple[Passkey | None, User | None]:
+    """A passkey and whose it is, the account locked first, as by whoever takes its factors away."""
+    same = col(Passkey.credential_id) == credential_id
+    owner = tx.session.exec(select(Passkey.user_id).where(same)).first()
+    if owner is None:
+        return None, None
+    user = locked(tx, owner)
+    query = select(Passkey).where(same).with_for_update()
+    return tx.session.exec(query.execution_options(populate_existing=True)).first(), user
 
 
 def _begin(tx: Tx, kind: StepKind, challenge: bytes, user_id: UUID | None) -> None:

@@ -66,8 +66,11 @@ def with_password(
     user, key = _checked(system, login, password, visit)
 
     def enter(tx: Tx) -> SignedIn | HalfSignedIn:
+        present = second_factor.locked(tx, user.id)
+        if not present.active or present.password_hash != user.password_hash:
+            raise NotSignedIn("wrong_password")  # it was changed while it was being checked
         throttle.forget(tx, key)
-        return after_first_factor(tx, user, visit, how="password")
+        return after_first_factor(tx, present, visit, how="password")
 
     return system.run(actor_of(user), enter)
 
@@ -92,20 +95,23 @@ def _checked(system: Shelter, login: str, password: str, visit: Visit) -> tuple[
     login = normal_login(login)
     user = system.database.run(lambda session: by_login(session, login), read_only=True)
     key = throttle.password_key(system.keyring, login, visit.known_device)
-    throttle.take_a_try(system, key, f"user:{user.id}" if user else f"login:{key[:16]}")
-    right = hashing.is_right(user.password_hash if user else None, password)
+    throttle.refuse_early(system, key)
+    known = throttle.knows(system.keyring, login, visit.known_device)
+    with hashing.place_in_line(known=known):
+        throttle.take_a_try(system, key, f"user:{user.id}" if user else f"login:{key[:16]}")
+        right = hashing.is_right(user.password_hash if user else None, password)
     if not right or user is None:
         raise NotSignedIn("wrong_password")
     return user, key
 
 
 def after_first_factor(tx: Tx, user: User, visit: Visit, *, how: str) -> SignedIn | HalfSignedIn:
-    """A session where one factor is enough, else half a sign-in."""
+    """A session where one factor is enough, else half a sign-in. ``user`` is locked."""
     factors = factors_of(tx.session, user)
     if not factors.any and not factors.required:
         return started(tx, user, visit, how=how)
     if not factors.any:
-        second_factor.offer_app(tx, second_factor.locked(tx, user.id))
+        second_factor.offer_app(tx, user)
     token = steps.begin(tx, StepKind.SECOND_FACTOR, user_id=user.id, how=how, visit=asdict(visit))
     return HalfSignedIn(token, tx.now + steps.LENGTH)
 
@@ -147,7 +153,7 @@ def with_code(system: Shelter, token: str, code: str) -> SignedIn:
     """
 
     def show(tx: Tx, step: SignInStep, user: User) -> SignedIn | ShelterError:
-        key = throttle.second_key(tx.keyring, user.id)
+        key = throttle.second_key(tx.keyring, user, step.detail["visit"]["known_device"])
         if wait := throttle.seconds_to_wait(tx, key, f"user:{user.id}"):
             return throttle.too_many(wait)
         how = second_factor.use_code(tx, user, code)
@@ -163,7 +169,7 @@ def with_code(system: Shelter, token: str, code: str) -> SignedIn:
 def passkey_options(system: Shelter, token: str | None) -> str:
     """For a whole sign-in (no token) or the second step. Raises NotSignedIn when that is over."""
     if token is None:
-        return system.run(SYSTEM, lambda tx: passkeys.options_to_show(tx, None))
+        return system.run(SYSTEM, lambda tx: passkeys.options_to_show(tx, None), read_only=True)
     made = _for_half(
         system,
         token,
@@ -266,10 +272,12 @@ def _finish(
     """``work`` with the step and the account locked. Raises NotSignedIn when it is over."""
 
     def act(tx: Tx, user: User) -> T | ShelterError:
+        # the account first, as for everything that ends its half sign-ins
+        present = second_factor.locked(tx, user.id)
         step = steps.locked(tx, StepKind.SECOND_FACTOR, token)
-        if step is None:
+        if step is None or not present.active:
             return NotSignedIn("half_over")
-        return work(tx, step, second_factor.locked(tx, user.id))
+        return work(tx, step, present)
 
     outcome = _for_half(system, token, act)
     if outcome is None:

@@ -25,10 +25,10 @@ from sqlalchemy import or_
 from sqlmodel import col, select
 
 from shelter import logs
-from shelter.db.tables import LinkedIdentity, SignInStep, StepKind, User
+from shelter.db.tables import LinkedIdentity, StepKind, User
 from shelter.domain.errors import NotFound, NotSignedIn, ShelterError
 from shelter.domain.sides import SYSTEM
-from shelter.services import steps
+from shelter.services import second_factor, steps
 from shelter.services.accounts import email_hash, subject_hash
 from shelter.services.context import Shelter, Tx
 from shelter.services.sessions import SignedIn, Visit, token_hash
@@ -40,6 +40,7 @@ log = logs.get("single_sign_on")
 RETURN_PATH = "/sign-in/single/return"
 SCOPE = "openid email"
 TIMEOUT_S = 10
+_STEP = StepKind.SINGLE_SIGN_ON
 #: signatures that need a key of the provider's own; never ``none``, never one made with our secret
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]
 #: how far the provider's clock may be off
@@ -59,9 +60,8 @@ def begin(system: Shelter, visit: Visit) -> tuple[str, str]:
     endpoint = _metadata_of(config)["authorization_endpoint"]
     state = system.run(
         SYSTEM,
-        lambda tx: steps.begin(
-            tx, StepKind.SINGLE_SIGN_ON, browser=token_hash(browser), visit=asdict(visit)
-        ),
+        lambda tx: steps.hand_out(tx, _STEP, browser=token_hash(browser), visit=asdict(visit)),
+        read_only=True,
     )
     url, _ = _client(system, config).create_authorization_url(
         endpoint,
@@ -77,12 +77,10 @@ def finish(
 ) -> SignedIn | HalfSignedIn:
     """What the provider's answer comes to. Raises NotSignedIn when it is not to be believed.
 
-    The state is good once, in the browser that it was given to, for ten minutes.
+    The state opens one session at most, in the browser that it was given to, for ten minutes.
     """
-    config = _config(system)
-    step = system.run(
-        SYSTEM, lambda tx: steps.take(tx, StepKind.SINGLE_SIGN_ON, answer.get("state", ""))
-    )
+    config, state = _config(system), answer.get("state", "")
+    step = system.run(SYSTEM, lambda tx: steps.carried(tx, _STEP, state), read_only=True)
     if step is None or not browser or not _is_of(step, browser):
         raise NotSignedIn("sso_over")
     if "error" in answer or not answer.get("code"):
@@ -90,12 +88,14 @@ def finish(
     if answer.get("iss", config.issuer).rstrip("/") != config.issuer:  # RFC 9207
         raise NotSignedIn("sso_failed")
     claims = _claims(system, config, answer["code"], browser)
-    visit = Visit(**step.detail["visit"])
+    visit = Visit(**step["visit"])
 
     def enter(tx: Tx) -> SignedIn | HalfSignedIn | ShelterError:
         user = _user_of(tx, config, claims)
         if user is None:
             return NotSignedIn("sso_unknown")
+        if not steps.use_up(tx, _STEP, state):
+            return NotSignedIn("sso_over")
         if _shows_second_factor(config, claims):
             return started(tx, user, visit, how="single_sign_on")
         return after_first_factor(tx, user, visit, how="single_sign_on")
@@ -113,8 +113,8 @@ def _config(system: Shelter) -> SingleSignOn:
     return config
 
 
-def _is_of(step: SignInStep, browser: str) -> bool:
-    return hmac.compare_digest(str(step.detail["browser"]), token_hash(browser))
+def _is_of(step: Mapping[str, Any], browser: str) -> bool:
+    return hmac.compare_digest(str(step["browser"]), token_hash(browser))
 
 
 def _derived(browser: str, use: str) -> str:
@@ -225,8 +225,8 @@ def _user_of(tx: Tx, config: SingleSignOn, claims: CodeIDToken) -> User | None:
         found.subject_hash = subject
         tx.session.add(found)
         tx.record("identity.bind", f"user:{found.user_id}")
-    user = tx.session.get(User, found.user_id)
-    return user if user is not None and user.active else None
+    user = second_factor.locked(tx, found.user_id)
+    return user if user.active else None
 
 
 def _shows_second_factor(config: SingleSignOn, claims: CodeIDToken) -> bool:

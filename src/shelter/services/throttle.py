@@ -18,7 +18,7 @@ from sqlmodel import col, delete
 
 from shelter.db.keys import Keyring
 from shelter.db.session import lock_tries
-from shelter.db.tables import SignInTries
+from shelter.db.tables import SignInTries, User
 from shelter.domain.errors import TooMany
 from shelter.domain.sides import SYSTEM
 from shelter.services.context import Shelter, Tx
@@ -36,8 +36,23 @@ def password_key(keyring: Keyring, login: str, known_device: str | None = None) 
     return keyring.keyed_hash(f"tries|password|{login}|{device or ''}")
 
 
-def second_key(keyring: Keyring, user_id: UUID) -> str:
-    return keyring.keyed_hash(f"tries|second|{user_id}")
+def second_key(keyring: Keyring, user: User, known_device: str | None = None) -> str:
+    """As for the password: who has that alone does not keep its owner out where she is known."""
+    device = _device_of(keyring, user.login, known_device)
+    return keyring.keyed_hash(f"tries|second|{user.id}|{device or ''}")
+
+
+def present_key(keyring: Keyring, user_id: UUID) -> str:
+    """What is counted for guesses at the password by whoever is in already."""
+    return keyring.keyed_hash(f"tries|present|{user_id}")
+
+
+def refuse_early(system: Shelter, key: str) -> None:
+    """Raises TooMany where that was told before: most of an attack ends here, unhashed."""
+    now = system.clock.now()
+    row = system.database.run(lambda session: session.get(SignInTries, key), read_only=True)
+    if row is not None and row.told and now < row.next_at:
+        raise too_many((row.next_at - now).total_seconds())
 
 
 def take_a_try(system: Shelter, key: str, subject: str) -> None:
@@ -45,11 +60,6 @@ def take_a_try(system: Shelter, key: str, subject: str) -> None:
 
     Raises TooMany while nothing is tried. The first refusal of each window is in the audit log.
     """
-    now = system.clock.now()
-    # most of an attack ends here, in a transaction that waits for nobody
-    row = system.database.run(lambda session: session.get(SignInTries, key), read_only=True)
-    if row is not None and row.told and now < row.next_at:
-        raise too_many((row.next_at - now).total_seconds())
 
     def take(tx: Tx) -> float:
         wait = seconds_to_wait(tx, key, subject)

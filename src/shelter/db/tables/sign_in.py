@@ -61,10 +61,10 @@ class LinkedIdentity(SQLModel, table=True):
 
 class StepKind(StrEnum):
     SECOND_FACTOR = "second_factor"  # the password was right; it opens nothing yet
-    PASSKEY_SIGN_IN = "passkey_sign_in"
+    PASSKEY_SIGN_IN = "passkey_sign_in"  # of nobody yet, so a row only from when it is used
     PASSKEY_SECOND = "passkey_second"
     PASSKEY_ADD = "passkey_add"
-    SINGLE_SIGN_ON = "single_sign_on"
+    SINGLE_SIGN_ON = "single_sign_on"  # likewise
 
 
 class SignInStep(SQLModel, table=True):
