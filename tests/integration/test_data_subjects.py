@@ -26,7 +26,7 @@ from shelter.services import data_subjects, figures, intake, placements, stays
 from shelter.services.accounts import create_user
 from shelter.services.data_subjects import Asked
 from shelter.services.idempotency import once
-from shelter.services.intake import KeptApart
+from shelter.services.intake import KeptApart, PlaceOnMap
 from shelter.services.locations import location_of
 from support.world import World, key, secova_world
 
@@ -115,6 +115,41 @@ def test_no_place_person_or_other_case_is_in_a_file(world: World) -> None:
             assert user.phone is None or user.phone not in text
         assert ring.case_hash(CASE) not in text
         assert ring.case_hash("CAS-7") not in text
+
+
+def around(world: World, side: Side) -> tuple[dict[str, Any], str]:
+    """The file of somebody who is kept from a point, a commune and a person, and near another."""
+    login = {Side.VICTIMS: "garde.aywaille", Side.PERPETRATORS: "garde.auteurs"}[side]
+    world.ask(
+        world.user(login),
+        people={Person.MAN: 1},
+        case_reference=CASE,
+        avoid_zones=(PlaceOnMap(lat=50.4812, lon=5.5779, radius_km=0.7),),
+        prefer_near=(PlaceOnMap(lat=50.4921, lon=5.6123),),
+        avoid_communes=("62122", "62009"),
+        keep_apart=(KeptApart("CAS-7", 12.5),),
+    )
+    held = data_subjects.access(world.system, asked(side))
+    return held["requests"][0], json.dumps(held)
+
+
+def test_a_perpetrator_is_told_how_much_is_forbidden_and_never_where(world: World) -> None:
+    written, text = around(world, Side.PERPETRATORS)
+    told = {key: written[key] for key in ("communes_to_avoid", "to_be_kept_apart")}
+    assert told == {"communes_to_avoid": 2, "to_be_kept_apart": 1}
+    assert (written["places_to_avoid"], written["places_to_be_near"]) == (1, 1)
+    assert "to_be_kept_apart_m" not in written
+    for where in ("50.48", "5.57", "50.49", "5.61", "700", "62122", "62009", "12500"):
+        assert where not in text, where
+
+
+def test_a_victim_s_file_has_her_communes_and_no_point_on_a_map(world: World) -> None:
+    written, text = around(world, Side.VICTIMS)
+    assert written["communes_to_avoid"] == ["62009", "62122"]
+    assert written["to_be_kept_apart_m"] == [12500.0]
+    assert (written["places_to_avoid"], written["places_to_be_near"]) == (1, 1)
+    for where in ("50.48", "5.57", "50.49", "5.61"):
+        assert where not in text, where
 
 
 def test_one_side_s_file_holds_nothing_of_the_other(world: World) -> None:

@@ -47,9 +47,10 @@ NOT_HELD = (
 )
 LEFT_OUT = (
     "Left out, because they would touch the rights or the safety of others: where the places are "
-    "in which people stay, the names and telephone numbers of those who work there, and anything "
-    "that concerns another person. This sentence is in every answer, whether there is such a thing "
-    "or not."
+    "in which people stay, or that are to be avoided or to be near; the names and telephone "
+    "numbers of those who work there; and anything that concerns another person. Where a number "
+    "stands instead of places, so many are held. This text is in every answer, whether there is "
+    "such a thing or not."
 )
 KEPT = (
     "Not erased: figures without persons; entries of the audit log until their own period ends, "
@@ -214,20 +215,32 @@ def _request(tx: Tx, request: Request) -> dict[str, Any]:
         "may_use_two_units": request.may_use_two_units,
         "may_change_unit": request.may_change_unit,
         "agreement_to_a_move": request.move_agreement,
-        "communes_to_avoid": request.avoid_communes,
         "sites_to_avoid": len(request.avoid_sites),
-        "places_to_avoid": places["zones"],
+        # never where: on a file that lies about, a point is where somebody lives or goes to school
+        "places_to_avoid": len(places["zones"]),
         "communes_preferred": request.prefer_communes,
-        "places_to_be_near": places["near"],
+        "places_to_be_near": len(places["near"]),
         "note": note_of(tx, request),
-        # how far, as this person's own service stated it; not whom
-        "to_be_kept_apart_m": sorted(row.min_distance_m for row in apart),
+        **_what_keeps_apart(request, apart),
         "placements": [_placement(tx, row) for row in tx.rows.placements_of(request.id)],
         "messages": [
             {"at": message.created_at.isoformat(timespec="seconds"), "text": message.body}
             for message in messages
         ],
         "what_was_done": _history(tx, request.id),
+    }
+
+
+def _what_keeps_apart(request: Request, apart: Sequence[SeparationRow]) -> dict[str, Any]:
+    """Communes to avoid, and how far from others; never whom.
+
+    A perpetrator is told how many of each: where he may not go is where she is.
+    """
+    if request.side is Side.PERPETRATORS:
+        return {"communes_to_avoid": len(request.avoid_communes), "to_be_kept_apart": len(apart)}
+    return {
+        "communes_to_avoid": request.avoid_communes,
+        "to_be_kept_apart_m": sorted(row.min_distance_m for row in apart),
     }
 
 
