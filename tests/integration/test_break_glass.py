@@ -121,6 +121,33 @@ def test_opening_it_again_while_it_is_open_changes_nothing(world: World) -> None
     assert opened(world, victim).id != first.id
 
 
+@pytest.mark.parametrize("by_page", [False, True])
+def test_a_service_that_joins_the_case_later_is_told_before_anything_is_shown(
+    world: World, by_page: bool
+) -> None:
+    """Once for each service: to look again tells nobody again."""
+    perpetrator = world.ask(world.user(OTHER), people={Person.MAN: 1}, case_reference=CASE)
+    opened(world, perpetrator)
+
+    def told() -> list[str]:
+        return sorted(alert.service for alert in world.all(Alert, kind=AlertKind.GLASS_BROKEN))
+
+    before = told()
+    victim = world.ask(world.user(WORKER), case_reference=CASE)
+    assert told() == before, "control: nothing was shown yet"
+    for _ in range(2):
+        if by_page:
+            with client_of(world) as client:
+                person = As(client, world.system, COORDINATOR)
+                page = person.call("GET", f"/requests/{perpetrator.id}/glass")
+                assert victim.code in page.text
+        else:
+            [other] = looked(world, perpetrator).others
+            assert other.request.id == victim.id
+        assert told() == sorted([*before, victim.service])
+    assert {alert.side for alert in world.all(Alert, kind=AlertKind.GLASS_BROKEN)} == {Side.VICTIMS}
+
+
 def test_two_openings_in_one_moment_are_one(world: World) -> None:
     victim, _, _, _ = both_sides(world)
     line = threading.Barrier(4)

@@ -3,8 +3,9 @@
 That two requests are the two sides of one case is shown on no ordinary page. Here it is: the other
 side's requests, in which commune they are placed and whom to call; never an address or a site.
 
-The services of the victim side and the SAPV are told. The perpetrator side is told nothing: that
-somebody looked into its case, and when, may depend on victims (SAFETY.md §1, ADR 0014).
+The services of the victim side and the SAPV are told, those that join the case later, too. The
+perpetrator side is told nothing: that somebody looked into its case, and when, may depend on
+victims (SAFETY.md §1, ADR 0014).
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ def look_through(tx: Tx, request_id: UUID) -> Opened:
     )
     for each in (request, *(other.request for other in others)):
         looks.note(tx, "glass.look", f"break_glass:{glass.id}", each, every_time=True)
+    # a service that came to the case after it was opened is told before anything is shown
+    _tell(tx, glass, request)
     return Opened(request, glass, others)
 
 
