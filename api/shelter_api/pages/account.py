@@ -10,7 +10,7 @@ from litestar import MediaType, Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from shelter.domain.errors import Conflict, NotFound, NotSignedIn, ShelterError
+from shelter.domain.errors import Conflict, NotFound, NotSignedIn, ShelterError, TooMany
 from shelter.services import accounts, passkeys, second_factor, sessions, steps
 from shelter.services.context import Tx
 from shelter_api.access import signed_in
@@ -62,11 +62,16 @@ def _change(
 def _refused(request: Call, error: ShelterError, form: Form | None = None) -> Response[Any]:
     if isinstance(error, NotSignedIn) and error.code == "sign_in_again":
         return Redirect(AGAIN, status_code=303)
-    return _page(request, form, _notice(error))
+    answer = _page(request, form, _notice(error))
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.params["seconds"])
+    return answer
 
 
 def _notice(error: ShelterError) -> Notice:
     """A wrong code or passkey here does not mean that nobody is signed in."""
+    if error.code == "too_many_tries":  # whose advice is how to get in: she is
+        return Notice(TooMany("too_many_present", **error.params))
     wrong = isinstance(error, NotSignedIn)
     return Notice(Conflict(error.code, **error.params) if wrong else error)
 
