@@ -47,6 +47,7 @@ def upgrade() -> None:
                 "glass_broken",
                 "override_asked",
                 "audience_asked",
+                "zoning_refused_often",
                 name="kind",
                 native_enum=False,
                 create_constraint=True,

@@ -600,6 +600,7 @@ def test_nobody_waits_for_a_unit_that_is_the_other_sides_by_now(
     agree(world, ask(world))
     request = world.ask(actor, people=MAN)
     choice = [StayChoice(unit.id, *_nights(world, 1))]
+    tried: Callable[[], Any]
     if act == "hold":
         tried = partial(world.hold, actor, request, choice)
     elif act == "move":

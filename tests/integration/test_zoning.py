@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from shelter import networks
 from shelter.db.session import Database
-from shelter.db.tables import NetworkRow, Site
+from shelter.db.tables import Alert, AuditEntry, NetworkRow, Site
+from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason
 from shelter.domain.errors import ShelterError
 from shelter.domain.household import Person
@@ -30,6 +32,7 @@ from shelter.services.networks import load_network
 from shelter.services.placements import StayChoice
 from shelter.services.sites import SiteInput
 from support.at_once import at_once
+from support.server import As, client_of
 from support.world import TONIGHT, World, empty_world, secova_world
 
 STAFF = {Side.VICTIMS: "logement.chaudfontaine", Side.PERPETRATORS: "encadrement.esneux"}
@@ -358,6 +361,111 @@ def _share_a_school(world: World) -> None:
         given_site = as_it_is(world, site)
         both = replace(given_site, places=(*given_site.places, "school:athénée"))
         world.do(world.user(COORDINATOR), sites.edit_site, site.id, both, site.version)
+
+
+# --- nobody searches for a site by what is refused ------------------------------------------------
+
+
+def _refused_act(world: World, kind: str) -> tuple[Actor, Callable[[], Any]]:
+    """Something that the rule refuses, again and again, with the person who does it."""
+    actor = world.user(COORDINATOR)
+    genet = as_it_is(world, named(world, "Genêt"))
+    near = replace(FAR, lat=genet.lat, lon=genet.lon)
+    if kind == "add":
+        where = {"side": Side.PERPETRATORS, "service": "commune-esneux"}
+        return actor, lambda: world.do(actor, sites.add_site, near, **where)  # type: ignore[arg-type]
+    if kind == "edit":
+        site = named(world, "Ardoise")
+        return actor, lambda: world.do(actor, sites.edit_site, site.id, near, site.version)
+    if kind == "approve":
+        waiting = world.do(world.user(STAFF[Side.PERPETRATORS]), sites.add_site, near)
+        return actor, lambda: world.do(actor, sites.approve_site, waiting.id)
+    if kind == "load":
+        text = networks.bundled("secova").replace("min_distance_m = 3000", "min_distance_m = 9000")
+        return actor, lambda: world.do(actor, load_network, text, name="secova")
+    if kind == "add, one side":
+        staff, beside = world.user(STAFF[Side.VICTIMS]), as_it_is(world, named(world, "Ardoise"))
+        home = replace(FAR, lat=beside.lat, lon=beside.lon)
+        return staff, lambda: world.do(staff, sites.add_site, home)
+    change = world.do(
+        actor,
+        audience.ask_audience,
+        named(world, "Genêt").id,
+        "garde-secova",
+        AudienceReason.CONVENTION,
+    )
+    police = world.user("sapv.secova")
+    return police, lambda: world.do(police, audience.agree_audience, change.id)
+
+
+def _code(work: Callable[[], Any]) -> str:
+    with pytest.raises(ShelterError) as refusal:
+        work()
+    return refusal.value.code
+
+
+@pytest.mark.parametrize("kind", ["add", "edit", "approve", "load", "audience", "add, one side"])
+def test_each_refusal_is_recorded_and_after_five_a_day_nothing_is_looked_at(
+    world: World, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor, act = _refused_act(world, kind)
+    why = "zoning_unexplained" if kind == "add, one side" else "zoning"
+    before = len(world.all(Site))
+    for number in range(1, 6):
+        assert _alerts(world) == 0
+        assert _code(act) == why
+        noted = world.all(AuditEntry, action="zoning.refused")
+        assert len(noted) == number
+        assert (noted[-1].actor_id, noted[-1].side) == (actor.user_id, Side.VICTIMS)
+        assert noted[-1].subject.startswith("site:") and UUID(noted[-1].detail["other"])
+    assert len(world.all(Site)) == before  # what was refused is undone, its record is not
+    told = _alerts(world)
+    assert told == 2  # the SAPV and the coordinator's service
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zoning, "_open", lambda _rows: pytest.fail("looked"))
+        for _ in range(3):
+            assert _code(act) == "zoning_too_often"
+    assert len(world.all(AuditEntry, action="zoning.refused")) == 5
+    assert _alerts(world) == told
+    world.clock.forward(days=1)
+    assert _code(act) == why  # control: a day later the rule is asked again
+
+
+def _alerts(world: World) -> int:
+    alerts = world.all(Alert, kind=AlertKind.ZONING_REFUSED_OFTEN)
+    assert {alert.side for alert in alerts} <= {Side.VICTIMS}
+    return len(alerts)
+
+
+def test_what_one_person_was_refused_limits_nobody_else_nor_the_system(world: World) -> None:
+    _, act = _refused_act(world, "add")
+    while _code(act) == "zoning":
+        pass
+    _, others = _refused_act(world, "audience")
+    assert _code(others) == "zoning"
+    text = networks.bundled("secova").replace("min_distance_m = 3000", "min_distance_m = 9000")
+    for _ in range(7):
+        assert _code(lambda: world.do(SYSTEM, load_network, text, name="secova")) == "zoning"
+
+
+def test_who_was_refused_too_often_is_told_when_to_come_back(world: World) -> None:
+    _, act = _refused_act(world, "add")
+    while _code(act) == "zoning":
+        pass
+    with client_of(world) as client:
+        person = As(client, world.system, COORDINATOR)
+        given_site = {
+            "name": "X",
+            "commune": "62032",
+            "address": "rue x 1",
+            "lat": 50.5,
+            "lon": 5.6,
+        }
+        where = {"side": "victims", "service": "cpas-aywaille"}
+        answer = person.post("/sites", given_site | where)
+    assert (answer.status_code, answer.json()["code"]) == (429, "zoning_too_often")
+    assert 0 < int(answer.headers["Retry-After"]) <= 86400
 
 
 # --- at once --------------------------------------------------------------------------------------

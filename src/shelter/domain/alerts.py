@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
     GLASS_BROKEN = "glass_broken"  # victim side and SAPV only, ever
     OVERRIDE_ASKED = "override_asked"  # a second person must answer; two-sided services only
     AUDIENCE_ASKED = "audience_asked"  # a second person must look at a site's change of side
+    ZONING_REFUSED_OFTEN = "zoning_refused_often"  # somebody may be looking for where a site is
 
 
 #: alerts that may not wait for the morning: their SMS ignores quiet hours

@@ -17,7 +17,7 @@ from shelter.db.rows import Rows
 from shelter.db.session import Database
 from shelter.db.tables import NetworkRow, ServiceRow
 from shelter.domain.clock import Clock
-from shelter.domain.errors import Conflict, NotFound
+from shelter.domain.errors import Conflict, NotFound, ShelterError
 from shelter.domain.network import Network
 from shelter.domain.network_file import parse_network
 from shelter.domain.nights import tonight
@@ -46,6 +46,8 @@ class Tx:
         self.rows = Rows(session, actor.sides)
         self.keyring = system.keyring
         self._entries: list[Entry] = []
+        #: what is done in a transaction of its own when this one ends in a refusal
+        self.if_refused: list[Callable[[Tx], None]] = []
         # not a cached_property: in Python 3.11 its lock is shared by all transactions, and one
         # that waited for the database inside it would stop the one that the database waits for
         self._network: Network | None = None
@@ -112,8 +114,11 @@ class Shelter:
         transaction that may write: nothing is shown that was to be noted and was not.
         """
 
+        latest: Tx | None = None
+
         def in_session(session: Session, *, reading: bool) -> T:
-            tx = Tx(self, session, actor, read_only=reading)
+            nonlocal latest
+            latest = tx = Tx(self, session, actor, read_only=reading)
             result = work(tx)
             tx.finish()
             return result
@@ -126,7 +131,12 @@ class Shelter:
                 )
             except _WriteNeeded:
                 pass
-        return self.database.run(partial(in_session, reading=False), sides=sides)
+        try:
+            return self.database.run(partial(in_session, reading=False), sides=sides)
+        except ShelterError:
+            for note in latest.if_refused if latest is not None else ():
+                self.run(actor, note)
+            raise
 
     def network(self, session: Session) -> Network:
         row = session.get(NetworkRow, 1)

@@ -64,8 +64,8 @@ def refuse_unseen(tx: Tx, choice: Sequence[StayChoice]) -> None:
     Reads no rows into the session, for they are read again under the lock.
     """
     ids = {part.unit_id for part in choice}
-    seen = select(Unit.id).where(col(Unit.id).in_(ids), col(Unit.side).in_(tx.rows.sides))
-    if ids - set(tx.session.exec(seen)):
+    theirs = select(Unit.id).where(col(Unit.id).in_(ids), col(Unit.side).in_(tx.rows.sides))
+    if ids.difference(tx.session.exec(theirs).all()):
         found(None, "unit")
 
 
