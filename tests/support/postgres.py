@@ -28,7 +28,7 @@ from psycopg import sql
 _UNPRIVILEGED = "nobody"
 #: who owns the databases and connects to them
 ROLE = "shelter"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _PR_SET_PDEATHSIG = 1
 
 #: durability is of no use to a database that lives as long as one test run

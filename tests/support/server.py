@@ -307,7 +307,7 @@ def _system(variables: Mapping[str, str]) -> Shelter:
     return cli.open_system(config)
 
 
-def _wait_until_ready(server: Server, seconds: float = 40) -> None:
+def _wait_until_ready(server: Server, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if server.process.poll() is not None:
