@@ -88,7 +88,10 @@ def test_a_place_may_be_named_after_somebody_but_not_show_where_it_is(name: str)
     assert found_in(f"{name} 0478 12 34 56", IN_PLACE) is Found.PHONE
 
 
-SEPARATORS = st.sampled_from(["", " ", ".", "/", "-", " - ", "  ", " / ", "_", "\u00a0", "\u2011"])
+USUAL = ["", " ", ".", "/", "-", " - ", "  ", " / ", "_", "\u00a0", "\u2011"]
+#: of somebody who wants to get through
+ODD = ["~", "+", "#", ";", "&", "=", "<>", " - - ", "\u0300", "\ufe0f\u20e3"]
+SEPARATORS = st.sampled_from([*USUAL, *ODD])
 
 
 @st.composite
@@ -181,6 +184,48 @@ def test_hours_and_days_are_no_telephone_numbers(
 def test_invisible_signs_between_hide_nothing() -> None:
     assert found("0478\u200b12\u200b34\u200b56") is Found.PHONE
     assert found("Mme\u00a0Lambrichts") is Found.NAME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "né 12 mars 1985",
+        "12 mars 1985",
+        "1er août 2009",
+        "fille, 3 févr. 2017",
+        "geb. 12 maart 1985",
+        "12-mei-1985",
+        "12. März 1985",
+        "Tochter 4.Dez.2015",
+    ],
+)
+def test_no_birth_date_passes_with_its_month_in_words(text: str) -> None:
+    assert found(text) is Found.BIRTH_DATE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["jusqu'au 12 mars 2026", "vanaf 3 mei 2027", "bis 12. März 2026", "12 mars, 19 h 45"],
+)
+def test_a_day_that_is_to_come_passes(text: str) -> None:
+    assert found(text) is None
+
+
+@pytest.mark.parametrize("text", ["Мария Иванова", "فاطمة", "voir avec Μαρία", "李娜", "Mаdame"])
+def test_no_letter_of_another_script_passes(text: str) -> None:
+    assert found(text) is Found.NAME
+
+
+@pytest.mark.parametrize(
+    "text", ["50 µg le matin", "cœur fragile", "Straße ruhig", "noël à l\u02bcécole", "1ª fois"]
+)
+def test_what_is_written_here_with_latin_letters_passes(text: str) -> None:
+    assert found(text) is None
+
+
+@pytest.mark.parametrize("text", ["lits 1, 2, 3, 4, 5, 6, 7, 8", "2 + 3 enfants; 1 chien & 1 chat"])
+def test_a_list_with_commas_and_a_few_digits_pass(text: str) -> None:
+    assert found(text) is None
 
 
 def test_the_problem_says_which_field_and_which_kind() -> None:

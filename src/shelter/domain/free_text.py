@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from shelter.domain.errors import FieldProblem
 from shelter.domain.network import Network
-from shelter.domain.text_forms import WORD, bare, plain_form
+from shelter.domain.text_forms import WORD, bare, is_of_another_script, plain_form
 from shelter.domain.text_names import is_name
 from shelter.domain.text_numbers import (
     ACCOUNT,
@@ -80,7 +80,7 @@ def found_in(
         Found.PHONE: lambda: is_phone(plain),
         Found.PLATE: lambda: is_plate(plain),
         Found.ADDRESS: lambda: is_address(plain),
-        Found.NAME: lambda: is_name(plain, known, language),
+        Found.NAME: lambda: is_of_another_script(plain) or is_name(plain, known, language),
     }
     return next((kind for kind, check in checks.items() if kind in refused and check()), None)
 

@@ -57,8 +57,11 @@ _NUMBERS = {**_UNITS, **_TEENS, **_TENS}
 _COMPOUND = re.compile(rf"({'|'.join(_UNITS)})(?:en|und)({'|'.join(_TENS)})")
 _LETTER_O = re.compile(r"(?<=\d)[oO](?=\W|\d|$)|(?<![^\W\d])[oO](?=\d)")
 #: hours and days are harmless, but not where more digits stand beside them
-_ALONE_BEFORE = "".join(rf"(?<!\d[\s./_:-]{{{width}}})" for width in range(4))
-_ALONE_AFTER = r"(?![\s./_:-]{0,3}\d)"
+_ALONE_BEFORE = "".join(
+    [rf"(?<!\d[\s./_:-]{{{width}}})" for width in range(6)]
+    + [rf"(?<!\d[^\w\s,]{{{width}}})" for width in range(1, 5)]
+)
+_ALONE_AFTER = r"(?![\s./_:-]{0,5}\d|[^\w\s,]{1,4}\d)"
 _HOUR = r"(?:[01]?\d|2[0-3])\s?[:hHuU]\s?(?:[0-5]\d)?"
 _DAY = (
     r"(?:20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
@@ -68,8 +71,11 @@ _MOMENTS = tuple(
     re.compile(rf"{_ALONE_BEFORE}{moment}{_ALONE_AFTER}")
     for moment in (rf"{_DAY},?\s{{1,2}}{_HOUR}", _HOUR, _DAY)
 )
-#: eight digits, with up to three signs between two of them, but not as a list with commas
-_MANY_DIGITS = re.compile(r"\d(?:(?:[\s./()_:*|·-]{0,3}|,)\d){7,}")
+#: eight digits, with up to four signs and any spaces between two of them, but not as a list with
+#: commas
+_MANY_DIGITS = re.compile(r"\d(?:(?:,|(?!\s*,\s*\d)(?:\s*(?:[^\w\s]|_)){0,4}\s*)\d){7,}")
+#: stands between digits as a comma does in a list
+_NO_DIGITS = " , "
 _NUMBER_OF = re.compile(
     r"\b(?:t[eé]l[eé]?(?:phone|foon|efon|efoon)?|gsm|portable|handy|mobiel|whatsapp)\b\W{0,4}"
     r"(?:\w{1,8}\W{1,3}){0,2}\+?\d(?:[\s./()-]{0,3}\d){3,}",
@@ -82,7 +88,7 @@ def is_phone(plain: str) -> bool:
     digits = re.sub(r"\s(?:point|punt|punkt|slash|tiret|streepje|strich)\s", " ", digits)
     digits = _LETTER_O.sub("0", digits)
     for harmless in _MOMENTS:
-        digits = harmless.sub(" @ ", digits)
+        digits = harmless.sub(_NO_DIGITS, digits)
     return bool(_MANY_DIGITS.search(digits) or _NUMBER_OF.search(digits))
 
 
@@ -111,10 +117,18 @@ def is_national_number(plain: str) -> bool:
     )
 
 
+_MONTH = (
+    r"(?:janv(?:ier)?|f[eé]vr?(?:ier)?|mars|avr(?:il)?|mai|juin|juil(?:let)?|ao[uû]t|sept(?:embre)?"
+    r"|oct(?:obre)?|nov(?:embre)?|d[eé]c(?:embre)?"
+    r"|jan(?:uari)?|feb(?:ruari)?|maart|mrt|apr(?:il)?|mei|juni|juli|aug(?:ustus)?|sep(?:tember)?"
+    r"|okt(?:ober)?|november|dec(?:ember)?"
+    r"|j[aä]n(?:uar|ner)?|februar|m[aä]rz|maerz|august|september|dez(?:ember)?)\.?"
+)
 BIRTH = re.compile(
-    r"\bn[eé]e?\s+(?:le|en)\s+\d|°\s?\d|\bgeb(?:oren)?\.?\s+(?:op\s+|am\s+|in\s+|im\s+)?\d"
+    r"\bn[eé]e?\s+(?:le|en)\s+\d|\bnée?\s+\d|°\s?\d|\bgeb(?:oren)?\.?\s+(?:op\s+|am\s+|in\s+|im\s+)?\d"
     r"|\b(?:date de naissance|naissance|geboortedatum|geburtsdatum|ddn)\b\W{0,3}\d"
     r"|(?<!\d)\d{1,2}[ ./-]\d{1,2}[ ./-](?:19\d\d|200\d|201\d)(?!\d)"
+    rf"|(?<!\d)\d{{1,2}}(?:er|e|\.)?[\s./-]{{0,3}}{_MONTH}[\s./-]{{0,3}}(?:19\d\d|200\d|201\d)(?!\d)"
     r"|(?<!\d)(?:19\d\d|200\d|201\d)[./-]\d{1,2}[./-]\d{1,2}(?!\d)",
     re.I,
 )
