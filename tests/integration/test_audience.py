@@ -206,7 +206,7 @@ def test_the_new_side_sees_nothing_of_when_the_old_one_was_there(world: World) -
         (BlockReason.CLOSED, tonight, world.clock.now(), None, Side.PERPETRATORS)
     }
     assert {b.end_night for b in left} == {None, gone + timedelta(days=60)}
-    world.system.run(SYSTEM, watch.chase_stale_availability)
+    watch.chase_stale_availability(world.system)
     assert not [alert for alert in world.all(Alert) if alert.unit_id == unit.id]
 
 
@@ -230,7 +230,7 @@ def test_a_site_of_victims_goes_to_the_other_side_by_the_same_rules(world: World
 
 def test_the_old_contacts_answer_to_a_message_changes_nothing_of_the_unit(world: World) -> None:
     world.clock.forward(days=2)
-    world.system.run(SYSTEM, watch.chase_stale_availability)
+    watch.chase_stale_availability(world.system)
     unit = world.unit("Ardoise", "Chambre 1")
     assert [m for m in world.all(Message) if m.unit_id == unit.id]  # control
     agree(world, ask(world))

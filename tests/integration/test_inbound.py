@@ -143,7 +143,7 @@ def test_a_webhook_that_comes_twice_in_the_same_moment_is_dealt_with_once(
 
 def test_still_true_by_sms_makes_a_unit_fresh(world: World, say: Say) -> None:
     world.clock.forward(days=2)
-    world.system.run(world.user("coordination"), watch.chase_stale_availability)
+    watch.chase_stale_availability(world.system)
     asked = [m for m in world.all(Message, to_phone=SITE) if m.unit_id is not None]
     first = asked[0]
     assert say(SITE, f"oui {first.code}") == reply("reply_still_true", code=first.code)

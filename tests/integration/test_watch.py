@@ -17,9 +17,9 @@ from shelter.domain.alerts import AlertKind
 from shelter.domain.household import Person
 from shelter.domain.placements import PlacementState
 from shelter.domain.sides import SYSTEM, Side
-from shelter.services import alerts, placements, separations, watch
+from shelter.services import alerts, outbox, placements, separations, watch
 from shelter.services.availability import confirm_unit
-from shelter.services.context import Tx
+from shelter.services.context import Shelter, Tx
 from shelter.services.intake import KeptApart
 from shelter.services.placements import StayChoice
 from shelter.services.problems import situation
@@ -49,8 +49,8 @@ def place_in(
     return request, world.confirm(actor, world.hold(actor, request, choice))
 
 
-def job(world: World, work: Callable[[Tx], int]) -> int:
-    return world.system.run(SYSTEM, work)
+def job(world: World, work: Callable[[Shelter], int]) -> int:
+    return work(world.system)
 
 
 def told(world: World, kind: AlertKind) -> list[tuple[str, Side]]:
@@ -154,6 +154,62 @@ def test_who_arrived_is_not_missed(world: World) -> None:
     world.do(world.user("garde.aywaille"), placements.arrive, placement.id)
     world.clock.forward(days=1)
     assert job(world, watch.notice_missed_arrivals) == 0
+
+
+# --- one that cannot be read ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [Side.VICTIMS, Side.PERPETRATORS])
+def test_a_row_that_cannot_be_read_on_one_side_silences_nothing_on_the_other(
+    world: World, bad: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for login, people in (("garde.aywaille", WOMAN), ("garde.auteurs", MAN)):
+        world.placed(world.user(login), people=people)
+        actor = world.user(login)
+        world.hold_first(actor, world.ask(actor, people=people))
+    good = next(side for side in Side if side is not bad)
+    world.clock.forward(days=3)
+
+    raised, asked, freed = alerts.raise_alert, outbox.queue, placements.expire
+
+    def alert(tx: Any, kind: Any, service: Any, request: Any = None, **more: Any) -> Any:
+        if (more.get("side") or request.side) is bad:
+            raise ValueError("unreadable")
+        return raised(tx, kind, service, request, **more)
+
+    def message(tx: Any, template: Any, **more: Any) -> Any:
+        if more["side"] is bad:
+            raise ValueError("unreadable")
+        return asked(tx, template, **more)
+
+    def free(tx: Any, placement_id: Any) -> bool:
+        if tx.rows.get(PlacementRow, placement_id).side is bad:
+            raise ValueError("unreadable")
+        return freed(tx, placement_id)
+
+    monkeypatch.setattr(watch, "raise_alert", alert)
+    monkeypatch.setattr(watch, "queue", message)
+    monkeypatch.setattr(watch, "expire", free)
+    done = [
+        job(world, each)
+        for each in (
+            watch.release_expired_holds,
+            watch.notice_missed_arrivals,
+            watch.chase_stale_availability,
+        )
+    ]
+    assert all(done)
+    assert {side for _, side in told(world, AlertKind.ARRIVAL_MISSED)} == {good}
+    expired = world.all(PlacementRow, state=PlacementState.EXPIRED)
+    assert {placement.side for placement in expired} == {good}
+    assert {m.side for m in world.all(Message) if m.unit_id is not None} == {good}
+
+    world.clock.forward(days=9)
+    job(world, watch.announce_endings)
+    assert {side for _, side in told(world, AlertKind.STAY_ENDS)} == {good}
+    monkeypatch.undo()
+    job(world, watch.notice_missed_arrivals)  # control: it was the row, and is told once it is read
+    assert {side for _, side in told(world, AlertKind.ARRIVAL_MISSED)} == set(Side)
 
 
 # --- endings --------------------------------------------------------------------------------------
