@@ -12,9 +12,11 @@ import pytest
 
 from shelter import i18n
 from shelter.db.session import Database
-from shelter.db.tables import Alert, AuditEntry, InboundSeen, Message, Unit
+from shelter.db.tables import Alert, AuditEntry, InboundSeen, Message, Unit, User
 from shelter.domain.alerts import AlertKind
+from shelter.domain.sides import SYSTEM
 from shelter.services import watch
+from shelter.services.context import Tx
 from shelter.services.inbound import receive
 from support.world import World, secova_world
 
@@ -155,10 +157,49 @@ def test_still_true_by_sms_makes_a_unit_fresh(world: World, say: Say) -> None:
     assert entry.detail == {"via": "sms"}
 
 
-def test_people_are_answered_in_their_language(world: World, say: Say) -> None:
-    assert say("+447700900205", "?") == reply("reply_unknown", "nl")  # logement.sprimont
-    assert say("+447700900207", "?") == reply("reply_unknown", "de")  # encadrement.aywaille
-    assert say("+447700900998", "?") == reply("reply_unknown", "fr")  # nobody known
+def _speak(world: World, site_name: str, phone: str, language: str) -> None:
+    def change(tx: Tx) -> None:
+        [site] = [site for site in tx.rows.sites() if site.name == site_name]
+        site.contact_phone, site.contact_language = phone, language
+        tx.session.add(site)
+
+    world.system.run(SYSTEM, change)
+
+
+def test_people_are_answered_in_the_language_of_the_place_that_they_were_asked_about(
+    world: World, say: Say
+) -> None:
+    phone = "+32470999888"
+    _speak(world, "Ardoise", phone, "de")
+    world.clock.forward(days=2)
+    watch.chase_stale_availability(world.system)
+    message = world.all(Message, to_phone=phone)[0]
+    assert say(phone, f"? {message.code}") == reply("reply_unknown", "de")
+    assert say(phone, f"ja {message.code}") == reply("reply_still_true", "de", code=message.code)
+    assert say(phone, "?") == reply("reply_unknown", "fr")  # of no message: the network's first
+
+
+def test_the_language_of_an_answer_tells_nothing_of_the_other_side(world: World, say: Say) -> None:
+    phone = "+32470999888"
+    _speak(world, "Ardoise", phone, "de")
+    world.clock.forward(days=2)
+    watch.chase_stale_availability(world.system)
+    message = world.all(Message, to_phone=phone)[0]
+    words = ("?", f"? {message.code}", f"ja {message.code}")
+    before = [say(phone, each) for each in words]
+    _speak(world, "Genêt", phone, "nl")  # a victim site's contact has the same telephone
+    victims = world.user("logement.chaudfontaine").user_id
+
+    def share(tx: Tx) -> None:
+        user = tx.session.get(User, victims)
+        assert user is not None
+        user.phone, user.language = phone, "nl"
+        tx.session.add(user)
+
+    world.system.run(SYSTEM, share)
+    assert [say(phone, each) for each in words] == before
+    _speak(world, "Ardoise", phone, "en")
+    assert say(phone, words[1]) == reply("reply_unknown", "en")  # control: their own side's counts
 
 
 def test_no_answer_asks_for_a_word_that_carriers_keep_for_themselves(world: World) -> None:

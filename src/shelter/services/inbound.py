@@ -34,7 +34,7 @@ def receive(system: Shelter, sender: str, text: str, provider_id: str) -> str:
             return ""
         words = _words(text)
         message = _message(tx, sender, words)
-        language = _language(tx, sender)
+        language = _language(tx, message)
         if message is None or not YES & set(words):
             return i18n.text(language, "sms.reply_unknown")
         if message.alert_id is not None:
@@ -78,11 +78,24 @@ def _message(tx: Tx, sender: str, words: list[str]) -> Message | None:
     ).first()
 
 
-def _language(tx: Tx, sender: str) -> str:
+def _language(tx: Tx, message: Message | None) -> str:
+    """As the message's own side knows the telephone; without a message nobody's rows are searched.
+
+    A number may be known on both sides: the answer to one may not tell of the other.
+    """
+    usual = tx.network.languages[0]
+    if message is None:
+        return usual
     for query in (
-        select(User.language).where(col(User.phone) == sender),
-        select(Site.contact_language).where(col(Site.contact_phone) == sender),
+        select(User.language)
+        .where(col(User.phone) == message.to_phone, col(User.side) == message.side)
+        .order_by(col(User.login)),
+        select(Site.contact_language)
+        .where(col(Site.contact_phone) == message.to_phone, col(Site.side) == message.side)
+        .order_by(col(Site.created_at), col(Site.id)),
     ):
         if (found := tx.session.exec(query).first()) is not None:
             return found
-    return tx.network.languages[0]
+    # a duty phone
+    spoken = (each.language for each in tx.network.services if each.key == message.service)
+    return next(spoken, usual)
