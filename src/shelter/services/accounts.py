@@ -108,16 +108,16 @@ def own(tx: Tx) -> User:
     return found(tx.session.get(User, tx.actor.user_id), "user")
 
 
-def second_person(tx: Tx, asked_by: UUID, refusal: str) -> User:
+def second_person(tx: Tx, asked_by: UUID, refusal: NotAllowed) -> User:
     """The account of whoever is acting, who answers what another asked.
 
-    Raises NotAllowed with ``refusal`` when both may be one person, and Conflict when who asked has
-    no account any more: what was asked with it counts no longer.
+    Raises ``refusal`` when both may be one person, and Conflict when who asked has no account any
+    more: what was asked with it counts no longer.
     """
     asker: User = found(tx.session.get(User, asked_by), "user")
     decider = own(tx)
     if not decider.active or may_be_one_person(asker, decider):
-        raise NotAllowed(refusal)
+        raise refusal
     if not asker.active:
         raise Conflict("asker_gone")
     return decider

@@ -108,7 +108,7 @@ def agree_audience(tx: Tx, change_id: UUID) -> AudienceChange:
     change = _readable(tx, change_id)
     site = lock_whole(tx, change.site_id)
     change = _undecided(tx, change_id)
-    second_person(tx, change.asked_by, "audience_second_person")
+    second_person(tx, change.asked_by, NotAllowed("audience_second_person"))
     if site.side is change.to_side:
         raise Conflict("audience_decided")
     _check_service(tx, site, change.to_service)

@@ -235,7 +235,7 @@ def ask(
 def decide(tx: Tx, override_id: UUID, *, approve: bool) -> Override:
     """The second person's answer. Raises NotAllowed to whoever asked, Conflict when they left."""
     override = _locked(tx, override_id)
-    decider = second_person(tx, override.asked_by, "second_person")
+    decider = second_person(tx, override.asked_by, NotAllowed("second_person"))
     if override.state is not OverrideState.ASKED:
         raise Conflict("override_answered")
     if _is_over(tx, override):
