@@ -11,9 +11,11 @@ from typing import Any
 
 from anyio import to_thread
 from litestar import Litestar, Router
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -76,6 +78,10 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
                 "/static",
                 [HERE / "static"],
                 cache_control=CacheControlHeader(max_age=3600, public=True),
+                # here alone: the length of a compressed page would tell of what stands in it
+                middleware=[
+                    DefineMiddleware(CompressionMiddleware, config=CompressionConfig("gzip"))
+                ],
                 **public(),
             ),
         ],

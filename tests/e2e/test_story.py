@@ -380,10 +380,10 @@ def test_the_sapv_acknowledges_one_alert_on_screen_and_another_by_sms(
     expect(police.page.locator("#f-from_phone")).to_have_value("+447700900313")
     police.page.locator("#f-text").fill("oui 00000")
     police.press("inbox.send")
-    expect(police.page.get_by_role("status")).to_contain_text(t("sms.reply_unknown"))
+    expect(police.main.get_by_role("status")).to_contain_text(t("sms.reply_unknown"))
     police.page.locator("#f-text").fill(f"oui {text.split()[-1]}")
     police.press("inbox.send")
-    expect(police.page.get_by_role("status")).to_contain_text("Bien noté")
+    expect(police.main.get_by_role("status")).to_contain_text("Bien noté")
     police.go("/alerts")
     answered = police.page.locator(".alert-card.answered")
     for code, way in ((on_screen, "screen"), (by_sms, "sms")):
@@ -418,7 +418,7 @@ def test_the_address_opens_to_the_named_worker_alone_and_closes_with_the_stay(
     expect(worker.page.locator(".past .badge")).to_have_text(t("state.departed"))
     expect(worker.link("address.open")).to_have_count(0)
     worker.go(f"{placement}/address")
-    worker.reads("address.not_now")
+    worker.reads("error.address_only_while_running")
     expect(worker.button("address.show")).to_have_count(0)
     expect(worker.main).not_to_contain_text(address)
 
