@@ -93,7 +93,7 @@ def test_control_capital_letters_and_two_presses_do_not_leave(
     before = sessions(world)
     for key in ("Shift+A", "Shift+B", "Shift+C", "Shift", "Shift"):
         page.keyboard.press(key)
-    expect(page.locator("[data-leave] [role=status]")).to_have_text(t("leave.once"))
+    expect(page.locator("[data-leave] [aria-live]")).to_have_text(t("leave.once"))
     page.wait_for_timeout(1000)
     assert page.url.startswith(server.url)
     assert sessions(world) == before

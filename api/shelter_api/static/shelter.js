@@ -77,7 +77,7 @@
   // nothing takes this one's place in the history.
   const way = document.querySelector("form[data-leave]");
   if (way) {
-    const status = way.querySelector("[role=status]");
+    const status = way.querySelector("[aria-live]");
     let leaving = false;
     const leave = () => {
       if (leaving) return;
