@@ -101,7 +101,8 @@ class Findings:
 
     def __init__(self) -> None:
         self.wrong: defaultdict[str, list[str]] = defaultdict(list)
-        self.titles: dict[str, set[str]] = defaultdict(set)
+        #: by reader and title, the pages that have it
+        self.titles: dict[tuple[str | None, str], set[str]] = defaultdict(set)
         self.visited = 0
 
     def visit(self, state: State, screen: Screen, size: ViewportSize) -> None:
@@ -118,7 +119,7 @@ class Findings:
         self._note("covered", state, page.evaluate(COVERED))
         if (language := page.locator("html").get_attribute("lang")) != "fr":
             self._note("language", state, [str(language)])
-        self.titles[page.title()].add(state.path.partition("?")[0])
+        self.titles[state.login, page.title()].add(state.path.partition("?")[0])
         zoom = page.context.new_cdp_session(page)
         zoom.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
         self._note("large letters", state, page.evaluate(OVERFLOW))
