@@ -67,21 +67,19 @@ def test_the_attack_uses_both_ways_in_and_victims_who_are_everywhere(cases: list
 def test_a_clock_that_shows_where_somebody_is_would_be_noticed(cases: list[Case]) -> None:
     """Controls of the measure itself, on made-up durations: no clock is trusted in this suite."""
 
+    def seconds(case: Case, by: int, period: int, near: float = 0.0) -> list[tuple[float, float]]:
+        noise = [1.0 + (case.number * 7 + c * by) % period / 50 for c in range(COMMUNES)]
+        noise[case.where[0]] += near
+        return [(each, each) for each in noise]
+
     def timed(near: float) -> list[Case]:
         return [
             replace(
                 case,
                 seen=replace(
                     case.seen,
-                    wish_s=[[1.0 + (case.number * 7 + c * 3) % 11 / 50 for c in range(COMMUNES)]],
-                    options_s=[
-                        [
-                            1.0
-                            + (case.number * 5 + c * 13) % 17 / 50
-                            + (near if c == case.where[0] else 0.0)
-                            for c in range(COMMUNES)
-                        ]
-                    ],
+                    wish_s=[seconds(case, 3, 11)],
+                    options_s=[seconds(case, 13, 17, near)],
                 ),
             )
             for case in cases

@@ -31,12 +31,12 @@ class Seen:
     first: list[list[float]] = field(default_factory=list)
     offered: list[list[float]] = field(default_factory=list)
     options: list[list[float]] = field(default_factory=list)
-    #: seconds that saying the wish, and the options, took
-    wish_s: list[list[float]] = field(default_factory=list)
-    options_s: list[list[float]] = field(default_factory=list)
+    #: seconds that saying the wish, and the options, took, each by both clocks
+    wish_s: list[list[tuple[float, float]]] = field(default_factory=list)
+    options_s: list[list[tuple[float, float]]] = field(default_factory=list)
     #: of each answer, without what is random in it; and which of them are about which commune
     answers: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[tuple[float, float]] = field(default_factory=list)
     about: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -55,14 +55,10 @@ class Attacker:
     def round(self, number: int) -> None:
         """Fifty questions."""
         self.way.sign_in()
-        for rows in (
-            self.seen.first,
-            self.seen.offered,
-            self.seen.options,
-            self.seen.wish_s,
-            self.seen.options_s,
-        ):
+        for rows in (self.seen.first, self.seen.offered, self.seen.options):
             rows.append([0.0] * COMMUNES)
+        for durations in (self.seen.wish_s, self.seen.options_s):
+            durations.append([(0.0, 0.0)] * COMMUNES)
         offer: Any = None
         for turn in range(COMMUNES):
             commune = (turn * 7 + number * 3) % COMMUNES

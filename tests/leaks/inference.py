@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,12 +156,17 @@ def _features(cases: Sequence[Case]) -> Floats:
 
 
 def _slowness(cases: Sequence[Case], slower: float = 0.0) -> Floats:
-    """Victim × (wish, options) × round × commune: the duration beside those of other victims."""
+    """Victim × kind × round × commune: a duration beside those of other victims.
 
-    def of(seen: Seen) -> list[list[list[float]]]:
+    Kinds are the wish and the options, each by both clocks.
+    """
+
+    def of(seen: Seen) -> list[Any]:
         return [seen.wish_s, seen.options_s]
 
-    slow: Floats = np.log([of(case.seen) for case in cases])
+    both = np.array([of(case.seen) for case in cases])
+    victims, _, *rounds_and_communes, _ = both.shape
+    slow: Floats = np.log(np.moveaxis(both, -1, 2).reshape(victims, -1, *rounds_and_communes))
     if slower:
         for number, case in enumerate(cases):
             for at, where in enumerate(case.where):
