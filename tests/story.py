@@ -123,7 +123,7 @@ class Night:
 
     def inbox(self, phone: str) -> list[str]:
         messages = self.people["worker"].get("/inbox")["items"]
-        return [m["body"] for m in messages if m["to_phone"] == phone]
+        return [m["body"] for m in messages if m["recipient"] == phone]
 
     def sms(self, phone: str, beginning: str) -> str:
         """Wait for a message to a phone that begins so; its text."""

@@ -48,6 +48,16 @@ def upgrade() -> None:
                 "override_asked",
                 "audience_asked",
                 "zoning_refused_often",
+                "perpetrator_absent",
+                "site_declined",
+                "order_served",
+                "order_ends",
+                "order_lifted",
+                "order_extended",
+                "duty_phone_deaf",
+                "rota_gap",
+                "contact_recheck",
+                "nothing_delivered",
                 name="kind",
                 native_enum=False,
                 create_constraint=True,
@@ -105,6 +115,8 @@ def upgrade() -> None:
         ),
         sa.Column("service", sa.String(), nullable=True),
         sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("mail", sa.String(), nullable=True),
+        sa.Column("wants_mail", sa.Boolean(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -158,6 +170,59 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "barring_order",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("case_hash", sa.String(), nullable=False),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "ordered",
+                "served",
+                "extended",
+                "lifted",
+                "ended",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hearing_on", sa.Date(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recorded_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_barring_order")),
+        sa.UniqueConstraint("side", "code", name=op.f("uq_barring_order_side_code")),
+    )
+    op.create_index(
+        op.f("ix_barring_order_case_hash"), "barring_order", ["case_hash"], unique=False
+    )
+    op.create_index(op.f("ix_barring_order_side"), "barring_order", ["side"], unique=False)
+    op.create_table(
+        "deaf_phone",
+        sa.Column("number", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_deaf_phone")),
+    )
+    op.create_table(
         "figure",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -209,12 +274,14 @@ def upgrade() -> None:
         "inbound_seen",
         sa.Column("provider_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("command", sa.String(), nullable=True),
+        sa.Column("answer", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("provider_id", name=op.f("pk_inbound_seen")),
     )
     op.create_table(
         "local_inbox",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("to_phone", sa.String(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_local_inbox")),
@@ -238,8 +305,23 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("code", sa.String(), nullable=False),
-        sa.Column("to_phone", sa.String(), nullable=False),
+        sa.Column(
+            "channel",
+            sa.Enum(
+                "sms",
+                "voice",
+                "mail",
+                name="channel",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
         sa.Column("service", sa.String(), nullable=True),
+        sa.Column("template", sa.String(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
         sa.Column(
             "state",
@@ -272,6 +354,11 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("provider_id", sa.String(), nullable=True),
         sa.Column("error_code", sa.String(), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("price_micros", sa.Integer(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("occasion", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
@@ -298,6 +385,7 @@ def upgrade() -> None:
         "service",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("duty_phone", sa.String(), nullable=True),
+        sa.Column("second_phone", sa.String(), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_service")),
     )
@@ -340,6 +428,76 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_site_service"), "site", ["service"], unique=False)
     op.create_index(op.f("ix_site_side"), "site", ["side"], unique=False)
+    op.create_table(
+        "alert_step",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("alert_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column(
+            "tell",
+            sa.Enum(
+                "duty",
+                "next",
+                "coordinator",
+                name="tell",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "channel",
+            sa.Enum(
+                "sms",
+                "voice",
+                "mail",
+                name="channel",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "ended",
+            sa.Enum(
+                "told",
+                "nobody",
+                "answered",
+                name="ended",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("message_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["alert_id"],
+            ["alert.id"],
+            name=op.f("fk_alert_step_alert_id_alert"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_step")),
+        sa.UniqueConstraint("alert_id", "number", name=op.f("uq_alert_step_alert_id_number")),
+    )
+    op.create_index("ix_alert_step_ended_due", "alert_step", ["ended", "due_at"], unique=False)
+    op.create_index(op.f("ix_alert_step_side"), "alert_step", ["side"], unique=False)
     op.create_table(
         "audience_change",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -416,6 +574,22 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'asked'"),
         postgresql_where=sa.text("state = 'asked'"),
     )
+    op.create_table(
+        "calendar_feed",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("whole_service", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["app_user.id"],
+            name=op.f("fk_calendar_feed_user_id_app_user"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_calendar_feed")),
+    )
+    op.create_index(op.f("ix_calendar_feed_user_id"), "calendar_feed", ["user_id"], unique=False)
     op.create_table(
         "known_address",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -603,6 +777,46 @@ def upgrade() -> None:
     op.create_index(op.f("ix_request_created_at"), "request", ["created_at"], unique=False)
     op.create_index("ix_request_service_state", "request", ["service", "state"], unique=False)
     op.create_index(op.f("ix_request_side"), "request", ["side"], unique=False)
+    op.create_table(
+        "shift",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Uuid(), nullable=True),
+        sa.Column("calendar_uid", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_shift_ends_later")),
+        sa.CheckConstraint("line BETWEEN 1 AND 3", name=op.f("ck_shift_line")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["app_user.id"], name=op.f("fk_shift_user_id_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shift")),
+        sa.UniqueConstraint(
+            "service",
+            "calendar_uid",
+            "starts_at",
+            name=op.f("uq_shift_service_calendar_uid_starts_at"),
+        ),
+    )
+    op.create_index("ix_shift_service_ends", "shift", ["service", "ends_at"], unique=False)
+    op.create_index(op.f("ix_shift_side"), "shift", ["side"], unique=False)
+    op.create_index(op.f("ix_shift_user_id"), "shift", ["user_id"], unique=False)
     op.create_table(
         "sign_in_step",
         sa.Column("token_hash", sa.String(), nullable=False),
@@ -962,6 +1176,58 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('arrived', 'awaiting_review', 'confirmed', 'held')"),
     )
     op.create_table(
+        "safe_contact",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("request_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "channel",
+            sa.Enum(
+                "sms",
+                "voice",
+                "mail",
+                name="channel",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("phone", sa.LargeBinary(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("hour_from", sa.Integer(), nullable=False),
+        sa.Column("hour_until", sa.Integer(), nullable=False),
+        sa.Column("consented_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+        sa.Column("recheck_on", sa.Date(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("hour_from BETWEEN 0 AND 23", name=op.f("ck_safe_contact_hour_from")),
+        sa.CheckConstraint("hour_until BETWEEN 0 AND 23", name=op.f("ck_safe_contact_hour_until")),
+        sa.ForeignKeyConstraint(
+            ["recorded_by"], ["app_user.id"], name=op.f("fk_safe_contact_recorded_by_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["request.id"],
+            name=op.f("fk_safe_contact_request_id_request"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_safe_contact")),
+        sa.UniqueConstraint("request_id", name=op.f("uq_safe_contact_request_id")),
+    )
+    op.create_index(op.f("ix_safe_contact_side"), "safe_contact", ["side"], unique=False)
+    op.create_table(
         "separation",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("request_id", sa.Uuid(), nullable=False),
@@ -989,6 +1255,57 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_separation_request_id"), "separation", ["request_id"], unique=False)
     op.create_index(op.f("ix_separation_side"), "separation", ["side"], unique=False)
+    op.create_table(
+        "shift_swap",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "side",
+            sa.Enum(
+                "victims",
+                "perpetrators",
+                name="side",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("shift_id", sa.Uuid(), nullable=False),
+        sa.Column("from_user", sa.Uuid(), nullable=False),
+        sa.Column("to_user", sa.Uuid(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "agreed",
+                "declined",
+                "withdrawn",
+                name="state",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["from_user"], ["app_user.id"], name=op.f("fk_shift_swap_from_user_app_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["shift_id"],
+            ["shift.id"],
+            name=op.f("fk_shift_swap_shift_id_shift"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["to_user"], ["app_user.id"], name=op.f("fk_shift_swap_to_user_app_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shift_swap")),
+    )
+    op.create_index(op.f("ix_shift_swap_service"), "shift_swap", ["service"], unique=False)
+    op.create_index(op.f("ix_shift_swap_side"), "shift_swap", ["side"], unique=False)
     op.create_table(
         "stay",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1063,10 +1380,15 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_stay_side"), table_name="stay")
     op.drop_index(op.f("ix_stay_placement_id"), table_name="stay")
     op.drop_table("stay")
+    op.drop_index(op.f("ix_shift_swap_side"), table_name="shift_swap")
+    op.drop_index(op.f("ix_shift_swap_service"), table_name="shift_swap")
+    op.drop_table("shift_swap")
     op.drop_index(op.f("ix_separation_side"), table_name="separation")
     op.drop_index(op.f("ix_separation_request_id"), table_name="separation")
     op.drop_index(op.f("ix_separation_other_case_hash"), table_name="separation")
     op.drop_table("separation")
+    op.drop_index(op.f("ix_safe_contact_side"), table_name="safe_contact")
+    op.drop_table("safe_contact")
     op.drop_index(
         "uq_placement_request_live",
         table_name="placement",
@@ -1096,6 +1418,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sign_in_step_user_id"), table_name="sign_in_step")
     op.drop_index(op.f("ix_sign_in_step_expires_at"), table_name="sign_in_step")
     op.drop_table("sign_in_step")
+    op.drop_index(op.f("ix_shift_user_id"), table_name="shift")
+    op.drop_index(op.f("ix_shift_side"), table_name="shift")
+    op.drop_index("ix_shift_service_ends", table_name="shift")
+    op.drop_table("shift")
     op.drop_index(op.f("ix_request_side"), table_name="request")
     op.drop_index("ix_request_service_state", table_name="request")
     op.drop_index(op.f("ix_request_created_at"), table_name="request")
@@ -1111,6 +1437,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_known_address_side"), table_name="known_address")
     op.drop_index(op.f("ix_known_address_case_hash"), table_name="known_address")
     op.drop_table("known_address")
+    op.drop_index(op.f("ix_calendar_feed_user_id"), table_name="calendar_feed")
+    op.drop_table("calendar_feed")
     op.drop_index(
         "uq_audience_change_site_asked",
         table_name="audience_change",
@@ -1119,6 +1447,9 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_audience_change_site_id"), table_name="audience_change")
     op.drop_table("audience_change")
+    op.drop_index(op.f("ix_alert_step_side"), table_name="alert_step")
+    op.drop_index("ix_alert_step_ended_due", table_name="alert_step")
+    op.drop_table("alert_step")
     op.drop_index(op.f("ix_site_side"), table_name="site")
     op.drop_index(op.f("ix_site_service"), table_name="site")
     op.drop_table("site")
@@ -1140,6 +1471,10 @@ def downgrade() -> None:
     op.drop_table("idempotency_key")
     op.drop_index(op.f("ix_figure_side"), table_name="figure")
     op.drop_table("figure")
+    op.drop_table("deaf_phone")
+    op.drop_index(op.f("ix_barring_order_side"), table_name="barring_order")
+    op.drop_index(op.f("ix_barring_order_case_hash"), table_name="barring_order")
+    op.drop_table("barring_order")
     op.drop_table("audit_head")
     op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
     op.drop_table("audit_entry")

@@ -18,6 +18,8 @@ depends_on = None
 
 TABLES = (
     "alert",
+    "alert_step",
+    "barring_order",
     "block",
     "break_glass",
     "figure",
@@ -27,13 +29,14 @@ TABLES = (
     "override",
     "placement",
     "request",
+    "safe_contact",
     "separation",
     "site",
     "stay",
     "unit",
 )
-#: entries about no side (sign-ins, settings) are everybody's
-ALSO_WITHOUT_SIDE = ("audit_entry",)
+#: rows about no side (sign-ins, settings, duties of two-sided services) are everybody's
+ALSO_WITHOUT_SIDE = ("audit_entry", "shift", "shift_swap")
 
 _NAMED = "side = ANY (string_to_array(current_setting('shelter.sides', true), ','))"
 

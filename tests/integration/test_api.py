@@ -126,7 +126,7 @@ def test_a_family_gets_from_the_first_call_to_the_closed_door(
     # everybody who must know gets a message that says nothing to anybody else
     assert deliver(world.system, FakeGateway(), "test").handed_over == 3
     told = made(worker.get("/messages"), 200)["items"] + made(staff.get("/messages"), 200)["items"]
-    assert {m["to_phone"] for m in told} == {"+447700900201", "+447700900301"}
+    assert {m["recipient"] for m in told} == {"+447700900201", "+447700900301"}
     assert all(m["state"] == "accepted" and request["code"] in m["body"] for m in told)
     (alert,) = made(police.get("/alerts", open_only=True), 200)["items"]
     assert (alert["kind"], alert["reference"]) == ("placement_confirmed", request["code"])

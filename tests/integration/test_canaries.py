@@ -270,7 +270,7 @@ def _kept(tmp_path: Path, database_url: str) -> Kept:
         system = server.system
         bodies = system.database.run(
             lambda session: [
-                f"{row.to_phone} {row.body} {row.side}" for row in session.exec(_every_message())
+                f"{row.recipient} {row.body} {row.side}" for row in session.exec(_every_message())
             ],
             read_only=True,
             sides=BOTH_SIDES,

@@ -40,7 +40,7 @@ def say(world: World) -> Say:
 def alert_code(world: World) -> str:
     """The SAPV's duty phone was told of a placement."""
     world.placed(world.user("garde.aywaille"))
-    [message] = world.all(Message, to_phone=SAPV)
+    [message] = world.all(Message, recipient=SAPV)
     return message.code
 
 
@@ -57,7 +57,7 @@ def reply(key: str, language: str = "fr", **params: str) -> str:
 def test_yes_in_four_languages_acknowledges_an_alert(sqlite_database: Database, word: str) -> None:
     world = secova_world(sqlite_database)
     world.placed(world.user("garde.aywaille"))
-    [message] = world.all(Message, to_phone=SAPV)
+    [message] = world.all(Message, recipient=SAPV)
     answer = receive(world.system, SAPV, f"  {word}   {message.code.lower()} !", "SM1")
     assert acknowledged(world)
     assert answer == reply("reply_acknowledged", code=message.code)
@@ -81,7 +81,7 @@ def test_anything_else_changes_nothing_and_is_answered_helpfully(
 ) -> None:
     world = secova_world(sqlite_database)
     world.placed(world.user("garde.aywaille"))
-    [message] = world.all(Message, to_phone=SAPV)
+    [message] = world.all(Message, recipient=SAPV)
     answer = receive(world.system, SAPV, text.format(code=message.code), "SM1")
     assert not acknowledged(world)
     assert answer == reply("reply_unknown")
@@ -101,7 +101,7 @@ def test_the_code_of_another_message_to_the_same_phone_answers_that_one(
     world: World, say: Say, alert_code: str
 ) -> None:
     world.placed(world.user("garde.trooz"))
-    other = next(m for m in world.all(Message, to_phone=SAPV) if m.code != alert_code)
+    other = next(m for m in world.all(Message, recipient=SAPV) if m.code != alert_code)
     say(SAPV, f"OUI {other.code}")
     done = {a.id for a in world.all(Alert) if a.acknowledged_at is not None}
     assert done == {other.alert_id}
@@ -146,7 +146,7 @@ def test_a_webhook_that_comes_twice_in_the_same_moment_is_dealt_with_once(
 def test_still_true_by_sms_makes_a_unit_fresh(world: World, say: Say) -> None:
     world.clock.forward(days=2)
     watch.chase_stale_availability(world.system)
-    asked = [m for m in world.all(Message, to_phone=SITE) if m.unit_id is not None]
+    asked = [m for m in world.all(Message, recipient=SITE) if m.unit_id is not None]
     first = asked[0]
     assert say(SITE, f"oui {first.code}") == reply("reply_still_true", code=first.code)
     for message in asked:
@@ -173,7 +173,7 @@ def test_people_are_answered_in_the_language_of_the_place_that_they_were_asked_a
     _speak(world, "Ardoise", phone, "de")
     world.clock.forward(days=2)
     watch.chase_stale_availability(world.system)
-    message = world.all(Message, to_phone=phone)[0]
+    message = world.all(Message, recipient=phone)[0]
     assert say(phone, f"? {message.code}") == reply("reply_unknown", "de")
     assert say(phone, f"ja {message.code}") == reply("reply_still_true", "de", code=message.code)
     assert say(phone, "?") == reply("reply_unknown", "fr")  # of no message: the network's first
@@ -184,7 +184,7 @@ def test_the_language_of_an_answer_tells_nothing_of_the_other_side(world: World,
     _speak(world, "Ardoise", phone, "de")
     world.clock.forward(days=2)
     watch.chase_stale_availability(world.system)
-    message = world.all(Message, to_phone=phone)[0]
+    message = world.all(Message, recipient=phone)[0]
     words = ("?", f"? {message.code}", f"ja {message.code}")
     before = [say(phone, each) for each in words]
     _speak(world, "Genêt", phone, "nl")  # a victim site's contact has the same telephone

@@ -63,9 +63,9 @@ def work_for(world: World, folder: Path, gateway: GatewayKind, **given: Any) -> 
 def accepted(world: World, work: Work) -> Counter[tuple[str, str]]:
     """How often each (phone, code) was accepted by the provider."""
     if work.gateway == "inbox":
-        codes = {message.code: message.to_phone for message in world.all(Message)}
+        codes = {message.code: message.recipient for message in world.all(Message)}
         return Counter(
-            (row.to_phone, code)
+            (row.recipient, code)
             for row in world.all(LocalInboxMessage)
             for code in codes
             if code in row.body
@@ -148,7 +148,7 @@ def test_after_kills_at_random_moments_nothing_is_lost_or_doubled(
 
     messages = world.all(Message)
     assert len(messages) >= 3 * KILLS
-    assert accepted(world, work) == Counter((m.to_phone, m.code) for m in messages)
+    assert accepted(world, work) == Counter((m.recipient, m.code) for m in messages)
 
 
 def _killed_between_acceptance_and_note(world: World, folder: Path) -> Work:
@@ -156,7 +156,7 @@ def _killed_between_acceptance_and_note(world: World, folder: Path) -> Work:
     process = start(work)
     process.join(timeout=20)
     assert process.exitcode == -9
-    [leased] = [m for m in world.all(Message) if (m.to_phone, m.code) in accepted(world, work)]
+    [leased] = [m for m in world.all(Message) if (m.recipient, m.code) in accepted(world, work)]
     assert leased.state is M.LEASED  # the database does not know what the provider knows
     return work_for(world, folder, "file")
 

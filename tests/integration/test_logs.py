@@ -106,8 +106,8 @@ def an_evening(server: Server, client: httpx.Client) -> dict[str, str]:
     look = staff.call("POST", f"/api/v1/placements/{placement['id']}/address-look")
     assert c["address"] in look.text
     messages = staff.get("/messages").json()["items"]
-    assert any(message["to_phone"] == c["phone"] for message in messages)
-    assert any(item["to_phone"] == c["phone"] for item in eventually_in_the_inbox(staff))
+    assert any(message["recipient"] == c["phone"] for message in messages)
+    assert any(item["recipient"] == c["phone"] for item in eventually_in_the_inbox(staff))
 
     # refused, in all the ways there are
     client.post("/api/v1/session", json={"login": c["login"], "password": c["wrong password"]})
@@ -157,7 +157,7 @@ def eventually_in_the_inbox(staff: As, seconds: float = 20) -> list[dict[str, An
     until = time.monotonic() + seconds
     while True:
         items: list[dict[str, Any]] = staff.get("/inbox").json()["items"]
-        if any(item["to_phone"] == CANARIES["phone"] for item in items):
+        if any(item["recipient"] == CANARIES["phone"] for item in items):
             return items
         assert time.monotonic() < until, "nothing was delivered"
         time.sleep(0.2)

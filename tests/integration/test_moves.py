@@ -91,7 +91,7 @@ def test_who_has_not_arrived_is_expected_elsewhere_and_nowhere_else(world: World
     assert world.all(Block) == []  # nobody was there: nothing to clean
     new = world.all(Message, request_id=request.id)
     assert len(world.all(Message)) == before + 3  # both sites and the police
-    texts = Counter(message.to_phone for message in new)
+    texts = Counter(message.recipient for message in new)
     assert texts["+447700900102"] == 2  # Genêt: expected, then not any more
     entries = world.all(AuditEntry, action="placement.move")
     assert [entry.subject for entry in entries] == [f"placement:{placement.id}"]

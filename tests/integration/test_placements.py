@@ -166,7 +166,7 @@ def test_without_review_a_confirmation_is_the_promise(world: World) -> None:
 
     assert placement.state is S.CONFIRMED
     assert placement.confirmed_by == worker(world).user_id
-    assert {m.to_phone for m in world.all(Message)} == {
+    assert {m.recipient for m in world.all(Message)} == {
         "+447700900201",  # the worker
         "+447700900101",  # the site
         "+447700900313",  # the SAPV's duty phone
@@ -183,11 +183,11 @@ def test_a_placement_under_review_promises_nothing_until_it_is_approved(reviewin
     assert placement.state is S.AWAITING_REVIEW
     [asked] = world.all(Alert)
     assert (asked.kind, asked.service) == (AlertKind.REVIEW_WANTED, "coordination-secova")
-    assert not [m for m in world.all(Message) if m.to_phone in {"+447700900203", "+447700900107"}]
+    assert not [m for m in world.all(Message) if m.recipient in {"+447700900203", "+447700900107"}]
 
     ACTS[Action.APPROVE](world, placement.id)
 
-    assert {m.to_phone for m in world.all(Message)} >= {"+447700900203", "+447700900107"}
+    assert {m.recipient for m in world.all(Message)} >= {"+447700900203", "+447700900107"}
     assert AlertKind.PERPETRATOR_PLACED in {a.kind for a in world.all(Alert)}
     assert world.placement(placement.id).confirmed_by == actor.user_id
 
@@ -512,7 +512,7 @@ def test_a_departure_frees_the_nights_to_come_after_cleaning(
     assert (row.state, row.end_night) == (S.DEPARTED, TONIGHT + timedelta(days=free_from))
     [request] = world.all(Request, id=placement.request_id)
     assert (request.state, request.outcome) == (RequestState.CLOSED, Outcome.HOUSED)
-    assert "+447700900102" in {m.to_phone for m in world.all(Message)}  # the site is told
+    assert "+447700900102" in {m.recipient for m in world.all(Message)}  # the site is told
 
 
 def test_the_unit_is_given_out_again_right_after_cleaning(world: World) -> None:
@@ -585,7 +585,7 @@ def test_a_cancellation_tells_the_site_and_a_release_tells_nobody(world: World) 
     assert world.all(Message) == []
     placement = confirmed(world, stay(unit))
     world.do(actor, placements.cancel, placement.id)
-    ended = [m for m in world.all(Message, to_phone="+447700900101") if "terminé" in m.body]
+    ended = [m for m in world.all(Message, recipient="+447700900101") if "terminé" in m.body]
     assert len(ended) == 1
     assert nights_of(world, unit) == []
 

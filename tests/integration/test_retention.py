@@ -31,7 +31,16 @@ from shelter.domain.household import Person
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.retention import USUAL, Kind
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor, Side
-from shelter.services import audit_chain, figures, intake, outbox, placements, retention, stays
+from shelter.services import (
+    audit_chain,
+    figures,
+    intake,
+    outbox,
+    placements,
+    retention,
+    retention_rules,
+    stays,
+)
 from shelter.services.intake import KeptApart
 from support.raw import all_seeing
 from support.world import FakeGateway, MovableClock, World, key, keyring, secova_world, settings_for
@@ -87,7 +96,7 @@ def lived_through(world: World) -> dict[str, set[UUID]]:
     assert admin is not None
     for table in (
         InboundSeen(provider_id=key(), at=world.clock.at),
-        LocalInboxMessage(to_phone="+32470000000", body="x", received_at=world.clock.at),
+        LocalInboxMessage(recipient="+32470000000", body="x", received_at=world.clock.at),
         SignInTries(key=key(), failed=1, last_at=world.clock.at, next_at=world.clock.at),
         UserSession(
             token_hash=key(),
@@ -250,7 +259,7 @@ def left_over(world: World) -> set[str]:
 
     return {
         name
-        for name in retention.KIND_OF
+        for name in retention_rules.KIND_OF
         for row in rows[name]
         if not kept.get(name, of_the_living)(row)
     }
@@ -271,7 +280,7 @@ def test_control_a_purge_that_forgets_a_kind_is_noticed(
     world: World, monkeypatch: pytest.MonkeyPatch, forgotten: Kind
 ) -> None:
     lived_through(world)
-    rules = tuple(rule for rule in retention.RULES if rule.kind is not forgotten)
+    rules = tuple(rule for rule in retention_rules.RULES if rule.kind is not forgotten)
     monkeypatch.setattr(retention, "RULES", rules)
     world.clock.forward(days=3654)
     retention.run(world.system)
@@ -280,13 +289,15 @@ def test_control_a_purge_that_forgets_a_kind_is_noticed(
 
 def test_every_table_has_a_kind_or_a_reason_to_be_kept() -> None:
     tables = set(SQLModel.metadata.tables)
-    assert set(retention.KIND_OF) | set(retention.KEPT) == tables
-    assert not set(retention.KIND_OF) & set(retention.KEPT)
-    assert set(retention.KIND_OF.values()) | {Kind.NOTES, Kind.REQUESTS_WITHOUT_STAY} == set(Kind)
+    assert set(retention_rules.KIND_OF) | set(retention_rules.KEPT) == tables
+    assert not set(retention_rules.KIND_OF) & set(retention_rules.KEPT)
+    assert set(retention_rules.KIND_OF.values()) | {Kind.NOTES, Kind.REQUESTS_WITHOUT_STAY} == set(
+        Kind
+    )
 
 
 def test_free_text_goes_first() -> None:
-    assert retention.RULES[0].kind is Kind.NOTES
+    assert retention_rules.RULES[0].kind is Kind.NOTES
     assert USUAL[Kind.NOTES] <= min(
         days
         for kind, days in USUAL.items()

@@ -623,10 +623,10 @@ def messages_of_their_side(world: World) -> list[str]:
     rows = world.all(Message, side=Side.PERPETRATORS)
 
     def at(row: Message) -> tuple[Any, ...]:  # codes are random: they give no order
-        return row.created_at, row.to_phone, CODE.sub("", row.body)
+        return row.created_at, row.recipient, CODE.sub("", row.body)
 
     return [
-        f"SMS {row.to_phone} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
+        f"SMS {row.recipient} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
         f" {row.state} {row.attempts} {row.urgent}"
         for row in sorted(rows, key=at)
     ]

@@ -259,7 +259,7 @@ def test_a_site_without_a_phone_is_chased_on_the_screens(world: World) -> None:
     stale = world.all(Alert, kind=AlertKind.AVAILABILITY_STALE)
     assert {alert.service for alert in stale} == {"commune-chaudfontaine"}
     codes = {world.unit("Genêt", label).code for label in ("1er étage", "2e étage", "Studio")}
-    phone = world.all(Message, to_phone="+447700900309")
+    phone = world.all(Message, recipient="+447700900309")
     assert {message.body.split()[1].rstrip(":") for message in phone} == codes
 
 
@@ -294,7 +294,7 @@ def test_a_broken_separation_is_told_to_the_victim_side_and_the_sapv_alone(world
     assert {alert.side for alert in raised} == {Side.VICTIMS}
     assert {alert.request_id for alert in raised} == {victim.id}
     ids = {alert.id for alert in raised}
-    phones = {m.to_phone for m in world.all(Message) if m.alert_id in ids}
+    phones = {m.recipient for m in world.all(Message) if m.alert_id in ids}
     assert phones == {"+447700900303", "+447700900313"}
     for login in ("garde.auteurs", "encadrement.esneux"):
         seen = world.do(world.user(login), alerts.list_alerts)

@@ -212,7 +212,7 @@ def test_a_signed_answer_with_the_code_acknowledges_an_alert_once(
     client: TestClient[Litestar], world: World, twilio: FakeTwilio, sent: list[TakenMessage]
 ) -> None:
     alert, message = alert_message(world)
-    form, signature = inbound(twilio, message.to_phone, f"oui {message.code.lower()}")
+    form, signature = inbound(twilio, message.recipient, f"oui {message.code.lower()}")
     answer = post(client, INBOUND_PATH, form, signature)
     assert answer.status_code == 200
     assert answer.headers["content-type"].split(";")[0] == "application/xml"
@@ -227,7 +227,7 @@ def test_an_answer_counts_from_its_own_telephone_with_its_own_code_alone(
     client: TestClient[Litestar], world: World, twilio: FakeTwilio, sent: list[TakenMessage]
 ) -> None:
     alert, message = alert_message(world)
-    phone, code = message.to_phone, message.code
+    phone, code = message.recipient, message.code
     attempts = {
         "no code": (phone, "OUI"),
         "wrong code": (phone, "OUI BCDFG"),

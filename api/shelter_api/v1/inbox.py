@@ -33,7 +33,7 @@ READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 class MessageOut(Out):
     id: UUID
     state: MessageState
-    to_phone: str
+    recipient: str
     body: str
     created_at: datetime
     attempts: int
@@ -48,7 +48,7 @@ class MessageList(Out):
 
 class InboxMessage(Out):
     id: UUID
-    to_phone: str
+    recipient: str
     body: str
     received_at: datetime
 

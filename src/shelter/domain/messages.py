@@ -1,10 +1,18 @@
-"""The states of an outgoing SMS, and what its text may say (SAFETY.md §5)."""
+"""The states of an outgoing message, and what its text may say (SAFETY.md §5)."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """How a message gets to somebody."""
+
+    SMS = "sms"
+    VOICE = "voice"  # a call that reads the reference aloud and takes a key
+    MAIL = "mail"
 
 
 class MessageState(StrEnum):
@@ -20,6 +28,10 @@ class MessageState(StrEnum):
 
 
 _S = MessageState
+#: nothing more will happen to it by itself
+FINAL = frozenset({_S.DELIVERED, _S.UNDELIVERED, _S.FAILED, _S.EXPIRED})
+#: it reached nobody
+LOST = frozenset({_S.UNDELIVERED, _S.FAILED, _S.EXPIRED})
 #: a later report never brings a message back to a state of lower rank
 RANK: dict[MessageState, int] = {
     _S.PENDING: 0,

@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from shelter.domain.alerts import Escalation
 from shelter.domain.retention import Retention
 from shelter_solver.problem import Point, Zoning
 
@@ -46,7 +47,11 @@ class Service:
     commune: str | None = None  # NIS code
     #: E.164 number of the duty phone, None when the service has none
     duty_phone: str | None = None
+    #: tried when nobody answers at the first
+    second_phone: str | None = None
     language: str = "fr"
+    #: somebody of it is to be on duty at every hour: gaps in its rota are told
+    around_the_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class Defaults:
     stale_after: timedelta = timedelta(hours=24)
     #: local hour at which "tonight" becomes the coming night
     night_rolls_over_at: int = 10
+    #: an urgent message that has not arrived after this long: the next step is taken at once
+    delivered_within: timedelta = timedelta(minutes=3)
     #: an expected arrival is missed this long after its hour
     missed_arrival_after: timedelta = timedelta(hours=3)
     #: a site changes its audience when nobody whom no case names knew it for so many days
@@ -129,6 +136,7 @@ class Network:
     fallbacks: tuple[Fallback, ...]
     retention: Retention = field(default_factory=Retention)
     legal: Legal = field(default_factory=Legal)
+    escalation: Escalation = field(default_factory=Escalation)
 
     def commune(self, nis: str) -> Commune:
         """Raises KeyError when the network has no such commune."""

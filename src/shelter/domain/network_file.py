@@ -11,6 +11,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from shelter.domain.escalation import read_escalation
 from shelter.domain.network import (
     Commune,
     Convention,
@@ -114,6 +115,7 @@ def parse_network(text: str, *, name: str = "network file") -> Network:
         fallbacks=_fallbacks(root),
         retention=read_retention(root.table("retention")),
         legal=_legal(root.table("legal")),
+        escalation=read_escalation(root.table("escalation")),
     )
     asked = network.defaults.unlinked_address_days
     kept = network.retention.days[Kind.KNOWN_ADDRESSES]
@@ -166,6 +168,8 @@ def _services(root: Table, commune: OneOf) -> tuple[Service, ...]:
             name=table.text("name"),
             commune=table.optional_text("commune", commune),
             duty_phone=table.optional_text("duty_phone", PHONE),
+            second_phone=table.optional_text("second_phone", PHONE),
+            around_the_clock=table.flag("around_the_clock", False),
             language=table.optional_text("language", LANGUAGE) or "fr",
         )
         for table in root.tables("services")
@@ -228,6 +232,8 @@ def _defaults(table: Table) -> Defaults:
         separation_m=table.number("separation_m", 0, 100_000, usual.separation_m),
         stale_after=hour * table.integer("stale_after_hours", 1, 336, usual.stale_after // hour),
         night_rolls_over_at=table.integer("night_rolls_over_at", 0, 23, usual.night_rolls_over_at),
+        delivered_within=minute
+        * table.integer("delivered_within_minutes", 1, 60, usual.delivered_within // minute),
         missed_arrival_after=minute
         * table.integer(
             "missed_arrival_after_minutes", 15, 1440, usual.missed_arrival_after // minute

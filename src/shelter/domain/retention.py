@@ -20,6 +20,9 @@ class Kind(StrEnum):
     PLACEMENTS = "placements"  # with stays and nights: from their end
     REQUESTS_WITHOUT_STAY = "requests_without_stay"  # from their closing
     REQUESTS_WITH_STAY = "requests_with_stay"
+    SAFE_CONTACTS = "safe_contacts"  # a person's own number: from the closing of the request
+    BARRING_ORDERS = "barring_orders"  # from when they were lifted or said to be over
+    SHIFTS = "shifts"  # from their end
     KNOWN_ADDRESSES = "known_addresses"  # from the last night there
     AUDIENCE_CHANGES = "audience_changes"  # from the decision
     INBOUND_MESSAGES = "inbound_messages"
@@ -38,6 +41,9 @@ USUAL: Mapping[Kind, int] = {
     Kind.PLACEMENTS: 365,
     Kind.REQUESTS_WITHOUT_STAY: 90,
     Kind.REQUESTS_WITH_STAY: 365,
+    Kind.SAFE_CONTACTS: 7,
+    Kind.BARRING_ORDERS: 365,
+    Kind.SHIFTS: 365,
     # how long somebody may remember where a site is; short would endanger who lives there next
     Kind.KNOWN_ADDRESSES: 1825,
     Kind.AUDIENCE_CHANGES: 1825,

@@ -35,7 +35,7 @@ from shelter.domain.sides import SYSTEM, Actor, Role, Side
 from shelter.services.accounts import may_be_one_person
 from shelter.services.context import Shelter, Tx
 from shelter.services.intake import note_of
-from shelter.services.retention import remove_requests
+from shelter.services.retention_rules import remove_requests
 
 #: what people did about a request; who is told of what, and how fast, may depend on others
 _OWN_HISTORY = ("request.", "placement.", "address.")

@@ -73,7 +73,7 @@ def _message(tx: Tx, sender: str, words: list[str]) -> Message | None:
         return None
     return tx.session.exec(
         select(Message)
-        .where(col(Message.code).in_(codes), col(Message.to_phone) == sender)
+        .where(col(Message.code).in_(codes), col(Message.recipient) == sender)
         .order_by(col(Message.created_at).desc())
     ).first()
 
@@ -88,10 +88,10 @@ def _language(tx: Tx, message: Message | None) -> str:
         return usual
     for query in (
         select(User.language)
-        .where(col(User.phone) == message.to_phone, col(User.side) == message.side)
+        .where(col(User.phone) == message.recipient, col(User.side) == message.side)
         .order_by(col(User.login)),
         select(Site.contact_language)
-        .where(col(Site.contact_phone) == message.to_phone, col(Site.side) == message.side)
+        .where(col(Site.contact_phone) == message.recipient, col(Site.side) == message.side)
         .order_by(col(Site.created_at), col(Site.id)),
     ):
         if (found := tx.session.exec(query).first()) is not None:

@@ -24,7 +24,7 @@ class LocalInbox:
 
     def send(self, to: str, body: str, code: str) -> Receipt:  # noqa: ARG002
         def put(session: Session) -> Receipt:
-            row = LocalInboxMessage(to_phone=to, body=body, received_at=self._system.clock.now())
+            row = LocalInboxMessage(recipient=to, body=body, received_at=self._system.clock.now())
             session.add(row)
             return Receipt(str(row.id), MessageState.DELIVERED, None)
 
@@ -34,7 +34,7 @@ class LocalInbox:
         def look(session: Session) -> Receipt | None:
             for row in session.exec(
                 select(LocalInboxMessage).where(
-                    col(LocalInboxMessage.to_phone) == to,
+                    col(LocalInboxMessage.recipient) == to,
                     col(LocalInboxMessage.received_at) >= since,
                 )
             ):

@@ -18,7 +18,7 @@ from sqlmodel import col, select
 
 from shelter import i18n
 from shelter.db.tables import Message, Request
-from shelter.domain.messages import MessageState, supersedes, text_problems
+from shelter.domain.messages import Channel, MessageState, supersedes, text_problems
 from shelter.domain.network import Defaults
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Gateway, OutcomeUnknown, Receipt, Refused, TryLater
@@ -45,6 +45,7 @@ def queue(
     reference: str,
     side: Side,
     service: str | None,
+    channel: Channel = Channel.SMS,
     request_id: UUID | None = None,
     alert_id: UUID | None = None,
     unit_id: UUID | None = None,
@@ -60,8 +61,11 @@ def queue(
     message = Message(
         side=side,
         code=code,
-        to_phone=to,
+        channel=channel,
+        recipient=to,
+        language=language,
         service=service,
+        template=template,
         body=body,
         state=_S.PENDING,
         urgent=urgent,
@@ -171,7 +175,7 @@ def _is_leased_to(row: Message, owner: str, claimed: Message) -> bool:
 def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) -> None:
     state, provider_id, error_code, wait = _S.UNCERTAIN, None, None, None
     try:
-        receipt = gateway.send(message.to_phone, message.body, message.code)
+        receipt = gateway.send(message.recipient, message.body, message.code)
         state, provider_id = receipt.state, receipt.provider_id
         error_code = receipt.error_code
     except TryLater as later:
@@ -277,7 +281,7 @@ def _reconcile(system: Shelter, gateway: Gateway, side: Side) -> int:
     count = 0
     for message in system.run(SYSTEM, waiting, read_only=True):
         try:
-            receipt = gateway.find(message.to_phone, message.code, message.created_at)
+            receipt = gateway.find(message.recipient, message.code, message.created_at)
         except (TryLater, OutcomeUnknown, Refused):
             continue  # still unknown: ask again next time
         system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m, r))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Messages and alerts."""
+"""Messages to people, and what came back from them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from shelter.db.tables.columns import (
     instant,
     side_column,
 )
-from shelter.domain.alerts import AlertKind
-from shelter.domain.messages import MessageState
+from shelter.domain.messages import Channel, MessageState
 from shelter.domain.sides import Side
 
 
 class Message(OneSided, SQLModel, table=True):
-    """An SMS that was promised in the same transaction as the fact that it tells."""
+    """An SMS, call or mail, promised in the same transaction as the fact that it tells."""
 
     __tablename__ = "message"
     __table_args__ = (
@@ -32,8 +31,14 @@ class Message(OneSided, SQLModel, table=True):
     side: Side = side_column("side")
     #: random, in the text: finds the message again, and is echoed by answers that change state
     code: str
-    to_phone: str
+    channel: Channel = Field(default=Channel.SMS, sa_column=enum_column(Channel, "channel"))
+    #: E.164 number, or a mail address
+    recipient: str
+    language: str = "fr"
     service: str | None = None
+    #: key of its text in the language files
+    template: str
+    #: what is sent or read aloud
     body: str
     state: MessageState = Field(sa_column=enum_column(MessageState, "state"))
     urgent: bool = True
@@ -48,6 +53,14 @@ class Message(OneSided, SQLModel, table=True):
     lease_until: datetime | None = instant(nullable=True)
     provider_id: str | None = Field(default=None, index=True)
     error_code: str | None = None
+    #: when the provider had it, and when it reached the device
+    accepted_at: datetime | None = instant(nullable=True)
+    delivered_at: datetime | None = instant(nullable=True)
+    #: when the provider was last asked what became of it
+    asked_at: datetime | None = instant(nullable=True)
+    #: what the provider took for it, in millionths of ``currency``; known some time afterwards
+    price_micros: int | None = None
+    currency: str | None = None
     changed_at: datetime = instant()
     #: names the occasion, so that it is told once however often it is noticed
     occasion: str | None = Field(default=None, unique=True)
@@ -58,7 +71,7 @@ class LocalInboxMessage(SQLModel, table=True):
 
     __tablename__ = "local_inbox"
     id: uuid.UUID = identifier()
-    to_phone: str
+    recipient: str
     body: str
     received_at: datetime = instant(index=True)
 
@@ -69,24 +82,14 @@ class InboundSeen(SQLModel, table=True):
     __tablename__ = "inbound_seen"
     provider_id: str = Field(primary_key=True)
     at: datetime = instant()
+    #: what was understood, and what was answered: the same post again gets the same answer
+    command: str | None = None
+    answer: str = ""
 
 
-class Alert(OneSided, SQLModel, table=True):
-    __tablename__ = "alert"
-    __table_args__ = (sa.Index("ix_alert_service_created", "service", "created_at"),)
-    id: uuid.UUID = identifier()
-    #: whose data it tells about
-    side: Side = side_column("side")
-    kind: AlertKind = Field(sa_column=enum_column(AlertKind, "kind"))
-    #: the service whose duty person must answer
-    service: str
-    request_id: uuid.UUID | None = Field(default=None, index=True)
-    placement_id: uuid.UUID | None = None
-    unit_id: uuid.UUID | None = None
-    created_at: datetime = instant()
-    acknowledged_at: datetime | None = instant(nullable=True)
-    acknowledged_by: uuid.UUID | None = None
-    #: screen or sms
-    acknowledged_via: str | None = None
-    #: names the occasion, so that it is told once however often it is noticed
-    occasion: str | None = Field(default=None, unique=True)
+class DeafPhone(SQLModel, table=True):
+    """A number that opted out of our messages: nothing reaches it until it opts in again."""
+
+    __tablename__ = "deaf_phone"
+    number: str = Field(primary_key=True)
+    since: datetime = instant()

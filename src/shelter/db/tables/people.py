@@ -25,6 +25,9 @@ class User(SQLModel, table=True):
     side: Side | None = Field(default=None, sa_column=enum_column(Side, "side", nullable=True))
     service: str | None = None
     phone: str | None = None
+    #: where copies of alerts go, while ``wants_mail``
+    mail: str | None = None
+    wants_mail: bool = False
     language: str = "fr"
     active: bool = True
     created_at: datetime = instant()

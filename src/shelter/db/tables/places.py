@@ -33,11 +33,13 @@ class NetworkRow(SQLModel, table=True):
 
 
 class ServiceRow(SQLModel, table=True):
-    """What the network file cannot know of a service: its present duty phone."""
+    """What the network file cannot know of a service: its present duty phones."""
 
     __tablename__ = "service"
     key: str = Field(primary_key=True)
     duty_phone: str | None = None
+    #: tried when nobody answers at the first
+    second_phone: str | None = None
     updated_at: datetime = instant()
 
 
