@@ -74,6 +74,16 @@ class Tx:
         except KeyError:
             return None
 
+    def second_phone(self, service: str) -> str | None:
+        """The number to try when nobody answers at the duty phone."""
+        row = self.session.get(ServiceRow, service)
+        if row is not None and row.second_phone:
+            return row.second_phone
+        try:
+            return self.network.service(service).second_phone
+        except KeyError:
+            return None
+
     def record(
         self,
         action: str,
