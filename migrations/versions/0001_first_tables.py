@@ -281,6 +281,19 @@ def upgrade() -> None:
     op.create_table(
         "local_inbox",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "channel",
+            sa.Enum(
+                "sms",
+                "voice",
+                "mail",
+                name="channel",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
         sa.Column("recipient", sa.String(), nullable=False),
         sa.Column("body", sa.String(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),

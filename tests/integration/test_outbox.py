@@ -16,7 +16,7 @@ from shelter.db.tables import Alert, Message, NetworkRow
 from shelter.domain.alerts import AlertKind
 from shelter.domain.messages import RANK, MessageState
 from shelter.domain.sides import SYSTEM, Side
-from shelter.messaging.gateway import OutcomeUnknown, Receipt, Refused, TryLater
+from shelter.messaging.gateway import OutcomeUnknown, Outgoing, Receipt, Refused, TryLater
 from shelter.services import outbox
 from shelter.services.outbox import LEASE, after_quiet_hours, deliver, queue, status_report
 from support.world import FakeGateway, World, secova_world
@@ -154,7 +154,7 @@ def test_an_uncertain_message_is_asked_about_only_once_it_has_settled(world: Wor
 
 @dataclass
 class SilentWhenAsked(FakeGateway):
-    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
+    def find(self, out: Outgoing, since: datetime) -> Receipt | None:
         raise TryLater
 
 
@@ -190,8 +190,8 @@ class SlowGateway(FakeGateway):
     world: World = field(default=None)  # type: ignore[assignment]
     other: FakeGateway = field(default_factory=FakeGateway)
 
-    def send(self, to: str, body: str, code: str) -> Receipt:
-        receipt = super().send(to, body, code)
+    def send(self, out: Outgoing) -> Receipt:
+        receipt = super().send(out)
         self.world.clock.forward(seconds=25)
         deliver(self.world.system, self, "other") if len(self.accepted) == 4 else None
         return receipt
@@ -234,9 +234,9 @@ class SafeGateway(FakeGateway):
 
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, to: str, body: str, code: str) -> Receipt:
+    def send(self, out: Outgoing) -> Receipt:
         with self.lock:
-            return super().send(to, body, code)
+            return super().send(out)
 
 
 def test_workers_at_the_same_time_never_send_a_message_twice(world: World) -> None:

@@ -21,8 +21,8 @@ from uuid import UUID
 from shelter.db.session import Database
 from shelter.domain.errors import Conflict
 from shelter.domain.household import Person
-from shelter.domain.messages import MessageState
-from shelter.messaging.gateway import Gateway, Receipt
+from shelter.domain.messages import Channel, MessageState
+from shelter.messaging.gateway import Gateway, Outgoing, Receipt
 from shelter.services.context import Shelter
 from shelter.services.local_inbox import LocalInbox
 from shelter.services.outbox import deliver
@@ -45,23 +45,26 @@ class FileGateway:
         self.path = path
         self._dies = dies_after_accepting
 
-    def send(self, to: str, body: str, code: str) -> Receipt:
+    def send(self, out: Outgoing) -> Receipt:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             # one write, so that a kill leaves a whole line or none
-            os.write(descriptor, f"{to} {code}\n".encode())
+            os.write(descriptor, f"{out.to} {out.code}\n".encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if self._dies:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.002)  # the way back from a provider takes longer than the way to a file
-        return Receipt(f"F{code}", MessageState.ACCEPTED)
+        return Receipt(f"F{out.code}", MessageState.ACCEPTED)
 
-    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
-        if (to, code) in self.accepted():
-            return Receipt(f"F{code}", MessageState.ACCEPTED)
+    def find(self, out: Outgoing, since: datetime) -> Receipt | None:
+        if (out.to, out.code) in self.accepted():
+            return Receipt(f"F{out.code}", MessageState.ACCEPTED)
         return None
+
+    def look(self, provider_id: str, channel: Channel) -> Receipt:
+        return Receipt(provider_id, MessageState.ACCEPTED)
 
     def accepted(self) -> list[tuple[str, str]]:
         """Every acceptance, in order, as (phone, code)."""

@@ -20,9 +20,10 @@ from shelter.db.keys import Keyring
 from shelter.db.session import Database
 from shelter.db.tables import PlacementRow, Request, Site, Unit, User
 from shelter.domain.household import Person
+from shelter.domain.messages import Channel, MessageState
 from shelter.domain.sample_file import parse_sample
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor
-from shelter.messaging.gateway import Receipt
+from shelter.messaging.gateway import OutcomeUnknown, Outgoing, Receipt
 from shelter.services import allocate, demo, intake, placements
 from shelter.services.context import Shelter, Tx
 from shelter.services.hashing import hash_password
@@ -61,25 +62,23 @@ class FakeGateway:
     #: accept, and lose the answer
     lost_replies: int = 0
 
-    def send(self, to: str, body: str, code: str) -> Receipt:
-        from shelter.domain.messages import MessageState
-        from shelter.messaging.gateway import OutcomeUnknown
-
+    def send(self, out: Outgoing) -> Receipt:
         if self.faults:
             raise self.faults.pop(0)
-        self.accepted.append((to, body, code))
+        self.accepted.append((out.to, out.body, out.code))
         if self.lost_replies:
             self.lost_replies -= 1
             raise OutcomeUnknown("reply lost")
         return Receipt(f"SM{len(self.accepted)}", MessageState.ACCEPTED)
 
-    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
-        from shelter.domain.messages import MessageState
-
+    def find(self, out: Outgoing, since: datetime) -> Receipt | None:
         for number, message in enumerate(self.accepted, 1):
-            if message[0] == to and message[2] == code:
+            if message[0] == out.to and message[2] == out.code:
                 return Receipt(f"SM{number}", MessageState.ACCEPTED)
         return None
+
+    def look(self, provider_id: str, channel: Channel) -> Receipt:
+        return Receipt(provider_id, MessageState.ACCEPTED)
 
 
 def keyring() -> Keyring:

@@ -13,12 +13,21 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from shelter.domain.messages import MessageState
+from shelter.domain.messages import Channel, MessageState
 from shelter.messaging import STATUS_PATH, gateway_for
-from shelter.messaging.gateway import Gateway, GatewayError, OutcomeUnknown, Refused, TryLater
+from shelter.messaging.by_channel import ByChannel
+from shelter.messaging.gateway import (
+    Gateway,
+    GatewayError,
+    OutcomeUnknown,
+    Outgoing,
+    Refused,
+    TryLater,
+)
 from shelter.messaging.twilio_gateway import (
     READ_TIMEOUT_S,
     TwilioGateway,
@@ -32,6 +41,15 @@ PHONE = "+32470000001"
 SENDER = "+3200000000"
 BODY = "Ref BCDFG: confirmed. Code HJKMN"
 CODE = "HJKMN"
+OUT = Outgoing(
+    message_id=UUID(int=7),
+    channel=Channel.SMS,
+    to=PHONE,
+    body=BODY,
+    code=CODE,
+    language="fr",
+    useful_until=datetime.now(UTC) + timedelta(hours=6),
+)
 #: short, so that a hanging server costs a test little
 TIMEOUT_S = (0.5, 0.3)
 
@@ -54,7 +72,7 @@ def gateway(twilio: FakeTwilio) -> TwilioGateway:
 def test_a_message_is_handed_over_once_with_its_words(
     twilio: FakeTwilio, gateway: TwilioGateway
 ) -> None:
-    receipt = gateway.send(PHONE, BODY, CODE)
+    receipt = gateway.send(OUT)
     (taken,) = twilio.accepted
     assert (taken.to, taken.sender, taken.body) == (PHONE, SENDER, BODY)
     assert (receipt.provider_id, receipt.state, receipt.error_code) == (
@@ -67,14 +85,14 @@ def test_a_message_is_handed_over_once_with_its_words(
 
 def test_a_messaging_service_takes_the_place_of_a_number(twilio: FakeTwilio) -> None:
     service = "MG" + "ab" * 16
-    TwilioGateway(account(twilio, service)).send(PHONE, BODY, CODE)
+    TwilioGateway(account(twilio, service)).send(OUT)
     (taken,) = twilio.accepted
     assert (taken.sender, taken.service_sid) == (None, service)
 
 
 def test_the_address_for_reports_goes_along(twilio: FakeTwilio) -> None:
     callback = "https://shelter.example/v1/twilio/status"
-    TwilioGateway(account(twilio), status_callback=callback).send(PHONE, BODY, CODE)
+    TwilioGateway(account(twilio), status_callback=callback).send(OUT)
     assert twilio.accepted[0].status_callback == callback
 
 
@@ -86,10 +104,10 @@ def test_throttled_means_later_after_the_seconds_that_were_asked_for(
 ) -> None:
     twilio.fail_next(Fault.THROTTLED)
     with pytest.raises(TryLater) as caught:
-        gateway.send(PHONE, BODY, CODE)
+        gateway.send(OUT)
     assert caught.value.retry_after_s == 7.0
     assert twilio.accepted == []
-    assert gateway.send(PHONE, BODY, CODE).state is MessageState.ACCEPTED
+    assert gateway.send(OUT).state is MessageState.ACCEPTED
 
 
 @pytest.mark.parametrize("header", ["Sat, 21 Nov 2026 10:00:00 GMT", "-5", "nan", "²"])
@@ -97,7 +115,7 @@ def test_a_retry_after_that_is_no_number_of_seconds_is_left_out(header: str) -> 
     with FakeTwilio(retry_after=header.encode().decode("latin-1")) as twilio:
         twilio.fail_next(Fault.THROTTLED)
         with pytest.raises(TryLater) as caught:
-            TwilioGateway(account(twilio)).send(PHONE, BODY, CODE)
+            TwilioGateway(account(twilio)).send(OUT)
     assert caught.value.retry_after_s is None
 
 
@@ -106,7 +124,7 @@ def test_a_refused_connection_sent_nothing() -> None:
         unused.bind(("127.0.0.1", 0))  # bound, not listening: a connection is refused
         settings = Twilio("AC0", "x", SENDER, f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(TryLater):
-            TwilioGateway(settings, timeout_s=TIMEOUT_S).send(PHONE, BODY, CODE)
+            TwilioGateway(settings, timeout_s=TIMEOUT_S).send(OUT)
 
 
 def test_a_connection_that_never_came_about_sent_nothing() -> None:
@@ -122,7 +140,7 @@ def test_a_connection_that_never_came_about_sent_nothing() -> None:
             time.sleep(0.05)
             settings = Twilio("AC0", "x", SENDER, f"http://127.0.0.1:{address[1]}")
             with pytest.raises(TryLater):
-                TwilioGateway(settings, timeout_s=(0.2, 0.2)).send(PHONE, BODY, CODE)
+                TwilioGateway(settings, timeout_s=(0.2, 0.2)).send(OUT)
         finally:
             for client in waiting:
                 client.close()
@@ -131,7 +149,7 @@ def test_a_connection_that_never_came_about_sent_nothing() -> None:
 def test_a_wrong_token_is_the_accounts_trouble_not_the_messages(twilio: FakeTwilio) -> None:
     wrong = replace(account(twilio), auth_token="outdated")
     with pytest.raises(TryLater) as caught:
-        TwilioGateway(wrong).send(PHONE, BODY, CODE)
+        TwilioGateway(wrong).send(OUT)
     assert caught.value.error_code == "20003"
     assert twilio.accepted == []
 
@@ -145,14 +163,14 @@ def test_a_refused_number_gives_twilios_reason(
 ) -> None:
     twilio.refuse(PHONE, code)
     with pytest.raises(Refused) as caught:
-        gateway.send(PHONE, BODY, CODE)
+        gateway.send(OUT)
     assert caught.value.error_code == str(code)
     assert twilio.accepted == []
 
 
 def test_a_number_that_is_none_is_refused(twilio: FakeTwilio, gateway: TwilioGateway) -> None:
     with pytest.raises(Refused, match="21211"):
-        gateway.send("0470 00 00 01", BODY, CODE)
+        gateway.send(replace(OUT, to="0470 00 00 01"))
 
 
 # Everything else is unknown, and asking tells.
@@ -168,9 +186,9 @@ def test_a_message_whose_answer_was_lost_is_found_again(
     made_at = datetime.now(UTC)
     twilio.fail_next(fault)
     with pytest.raises(OutcomeUnknown):
-        gateway.send(PHONE, BODY, CODE)
+        gateway.send(OUT)
     (taken,) = twilio.accepted  # one, so the client did not repeat the request by itself
-    found = gateway.find(PHONE, CODE, made_at)
+    found = gateway.find(OUT, made_at)
     assert found is not None
     assert found.provider_id == taken.sid
     assert found.state is MessageState.ACCEPTED
@@ -183,8 +201,8 @@ def test_a_message_that_nobody_took_is_unknown_until_asked_about(
     made_at = datetime.now(UTC)
     twilio.fail_next(fault)
     with pytest.raises(OutcomeUnknown):
-        gateway.send(PHONE, BODY, CODE)
-    assert gateway.find(PHONE, CODE, made_at) is None
+        gateway.send(OUT)
+    assert gateway.find(OUT, made_at) is None
     assert len(twilio.requests) == 2
 
 
@@ -194,7 +212,7 @@ def test_a_silent_server_is_left_after_the_timeout(
     twilio.fail_next(Fault.TAKEN_HANGS)
     start = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="in time"):
-        gateway.send(PHONE, BODY, CODE)
+        gateway.send(OUT)
     assert time.monotonic() - start < 3
 
 
@@ -209,7 +227,7 @@ def test_finding_turns_the_pages(twilio: FakeTwilio, gateway: TwilioGateway) -> 
     wanted = twilio.take(PHONE, BODY, created=ago(minutes=30))
     for n in range(5):  # newer, so it is on the third page of two
         twilio.take(PHONE, f"Ref: {n}", created=ago(minutes=n))
-    found = gateway.find(PHONE, CODE, ago(minutes=31))
+    found = gateway.find(OUT, ago(minutes=31))
     assert found is not None
     assert found.provider_id == wanted.sid
     assert len(twilio.requests) == 3
@@ -218,7 +236,7 @@ def test_finding_turns_the_pages(twilio: FakeTwilio, gateway: TwilioGateway) -> 
 def test_finding_ends_at_messages_of_long_ago(twilio: FakeTwilio, gateway: TwilioGateway) -> None:
     for n in range(9):
         twilio.take(PHONE, f"Ref: {n}", created=ago(days=n))
-    assert gateway.find(PHONE, CODE, ago(minutes=1)) is None
+    assert gateway.find(OUT, ago(minutes=1)) is None
     assert len(twilio.requests) == 2  # the second page of two is wholly old
 
 
@@ -226,12 +244,12 @@ def test_an_equal_code_of_long_ago_is_another_message(
     twilio: FakeTwilio, gateway: TwilioGateway
 ) -> None:
     twilio.take(PHONE, BODY, created=ago(days=2))
-    assert gateway.find(PHONE, CODE, ago(minutes=1)) is None
+    assert gateway.find(OUT, ago(minutes=1)) is None
 
 
 def test_a_clock_that_runs_ahead_hides_nothing(twilio: FakeTwilio, gateway: TwilioGateway) -> None:
     taken = twilio.take(PHONE, BODY)
-    found = gateway.find(PHONE, CODE, datetime.now(UTC) + timedelta(minutes=20))
+    found = gateway.find(OUT, datetime.now(UTC) + timedelta(minutes=20))
     assert found is not None
     assert found.provider_id == taken.sid
 
@@ -241,7 +259,7 @@ def test_a_message_to_somebody_else_or_with_another_code_is_not_found(
 ) -> None:
     twilio.take("+32470000002", BODY)
     twilio.take(PHONE, "Ref BCDFG: confirmed. Code XXXXX")
-    assert gateway.find(PHONE, CODE, ago(minutes=1)) is None
+    assert gateway.find(OUT, ago(minutes=1)) is None
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound-reply"])
@@ -249,14 +267,14 @@ def test_an_answer_that_quotes_the_code_is_not_the_message(
     twilio: FakeTwilio, gateway: TwilioGateway, direction: str
 ) -> None:
     twilio.take(PHONE, f"Code {CODE}", direction=direction)
-    assert gateway.find(PHONE, CODE, ago(minutes=1)) is None
+    assert gateway.find(OUT, ago(minutes=1)) is None
 
 
 def test_what_became_of_a_found_message_comes_along(
     twilio: FakeTwilio, gateway: TwilioGateway
 ) -> None:
     twilio.take(PHONE, BODY, status="undelivered", error_code=30003, sent=ago(seconds=5))
-    found = gateway.find(PHONE, CODE, ago(minutes=1))
+    found = gateway.find(OUT, ago(minutes=1))
     assert found is not None
     assert (found.state, found.error_code) == (MessageState.UNDELIVERED, "30003")
 
@@ -279,7 +297,7 @@ def test_a_question_without_an_answer_is_never_taken_for_a_no(
     twilio.take(PHONE, BODY)
     twilio.fail_next(fault)
     with pytest.raises(TryLater) as caught:
-        gateway.find(PHONE, CODE, ago(minutes=1))
+        gateway.find(OUT, ago(minutes=1))
     assert caught.value.retry_after_s == (7.0 if fault is Fault.THROTTLED else None)
 
 
@@ -290,12 +308,12 @@ def test_a_page_that_fails_in_the_middle_is_not_a_no(
         twilio.take(PHONE, f"Ref: {n}")
     twilio.fail_next(None, Fault.ERROR)
     with pytest.raises(TryLater):
-        gateway.find(PHONE, CODE, ago(minutes=1))
+        gateway.find(OUT, ago(minutes=1))
 
 
 def test_a_message_is_not_looked_for_without_a_code(gateway: TwilioGateway) -> None:
     with pytest.raises(ValueError, match="code"):
-        gateway.find(PHONE, "", ago(minutes=1))
+        gateway.find(replace(OUT, code=""), ago(minutes=1))
 
 
 # States.
@@ -341,7 +359,7 @@ def test_no_error_or_log_tells_a_number_a_text_or_a_secret(
     gateway = TwilioGateway(account(twilio), timeout_s=TIMEOUT_S)
     prepare(twilio)
     with pytest.raises(GatewayError) as caught:
-        gateway.send(PHONE, BODY, CODE)
+        gateway.send(OUT)
     error = caught.value
     assert error.__cause__ is None
     assert error.__context__ is None
@@ -354,7 +372,7 @@ def test_asking_logs_no_number(
     twilio: FakeTwilio, gateway: TwilioGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    gateway.find(PHONE, CODE, ago(minutes=1))
+    gateway.find(OUT, ago(minutes=1))
     assert PHONE[1:] not in caplog.text
 
 
@@ -374,15 +392,19 @@ def test_without_an_account_there_is_no_gateway() -> None:
 def test_with_an_account_it_is_twilio_and_reports_come_to_the_public_address() -> None:
     settings = load(ACCOUNT | {"SHELTER_PUBLIC_URL": "https://shelter.example"})
     chosen: Gateway | None = gateway_for(settings)
-    assert isinstance(chosen, TwilioGateway)
+    assert isinstance(chosen, ByChannel)
     assert chosen.name == "twilio"
-    assert chosen._callback == {"status_callback": "https://shelter.example" + STATUS_PATH}
+    sms = chosen.of(Channel.SMS)
+    assert isinstance(sms, TwilioGateway)
+    assert sms._callback == {"status_callback": "https://shelter.example" + STATUS_PATH}
 
 
 def test_twilio_is_not_given_an_address_that_it_cannot_reach() -> None:
     chosen = gateway_for(load(ACCOUNT))
-    assert isinstance(chosen, TwilioGateway)
-    assert chosen._callback == {}
+    assert isinstance(chosen, ByChannel)
+    sms = chosen.of(Channel.SMS)
+    assert isinstance(sms, TwilioGateway)
+    assert sms._callback == {}
 
 
 def test_the_environment_does_not_redirect_the_client(
@@ -390,7 +412,7 @@ def test_the_environment_does_not_redirect_the_client(
 ) -> None:
     monkeypatch.setitem(os.environ, "TWILIO_REGION", "elsewhere")
     monkeypatch.setitem(os.environ, "TWILIO_EDGE", "elsewhere")
-    TwilioGateway(account(twilio), timeout_s=TIMEOUT_S).send(PHONE, BODY, CODE)
+    TwilioGateway(account(twilio), timeout_s=TIMEOUT_S).send(OUT)
     assert len(twilio.accepted) == 1
 
 

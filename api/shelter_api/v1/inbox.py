@@ -10,7 +10,7 @@ from litestar import Response, get, post
 from litestar.params import FromQuery, JSONBody
 
 from shelter.domain.errors import NotFound
-from shelter.domain.messages import MessageState
+from shelter.domain.messages import Channel, MessageState
 from shelter.domain.sides import Role
 from shelter.services import inbound, local_inbox, outbox
 from shelter.services.context import Tx
@@ -48,6 +48,7 @@ class MessageList(Out):
 
 class InboxMessage(Out):
     id: UUID
+    channel: Channel
     recipient: str
     body: str
     received_at: datetime

@@ -1,10 +1,13 @@
-"""Handing SMS over to a provider. The door is ``gateway_for``; no other package knows Twilio.
+"""Handing messages over to providers. The door is ``gateway_for``; no other package knows Twilio.
 
-``gateway`` says what the outbox relies on, ``twilio_gateway`` keeps that promise with Twilio.
+``gateway`` says what delivery relies on, ``twilio_gateway`` keeps that promise with Twilio's SMS,
+``by_channel`` joins the channels' gateways into one.
 """
 
 from __future__ import annotations
 
+from shelter.domain.messages import Channel
+from shelter.messaging.by_channel import ByChannel
 from shelter.messaging.gateway import Gateway
 from shelter.settings import Settings
 
@@ -13,9 +16,9 @@ STATUS_PATH = "/webhooks/twilio/status"
 
 
 def gateway_for(settings: Settings) -> Gateway | None:
-    """The provider that the settings name; None without one (messages then stay on this machine).
+    """The providers that the settings name; None without one (messages then stay on this machine).
 
-    It keeps a pool of connections, so make one and keep it.
+    They keep a pool of connections, so make one and keep it.
     """
     if settings.twilio is None:
         return None
@@ -24,4 +27,7 @@ def gateway_for(settings: Settings) -> Gateway | None:
 
     # Twilio refuses a message whose callback it cannot reach, so a loopback address names none.
     callback = settings.public_url + STATUS_PATH if settings.secure else None
-    return TwilioGateway(settings.twilio, status_callback=callback)
+    gateways: dict[Channel, Gateway] = {
+        Channel.SMS: TwilioGateway(settings.twilio, status_callback=callback)
+    }
+    return ByChannel(gateways)

@@ -1,4 +1,4 @@
-"""What the outbox needs of a provider of SMS, and the three ways in which it can go wrong.
+"""What delivery needs of a provider, and the three ways in which handing over can go wrong.
 
 No provider in use takes an idempotency key, so the difference between "was not taken" and "nobody
 knows" is the whole point: the first may be sent again, the second may only be asked about.
@@ -9,8 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from shelter.domain.messages import MessageState
+from shelter.domain.messages import Channel, MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to hand over."""
+
+    #: ours; goes along where the provider's reports can carry it
+    message_id: UUID
+    channel: Channel
+    #: E.164 number, or a mail address
+    to: str
+    #: what is sent or read aloud; contains ``code``
+    body: str
+    #: random and new for each message
+    code: str
+    language: str
+    #: later it would only confuse: a provider that can drop it by then is asked to
+    useful_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +41,9 @@ class Receipt:
     state: MessageState
     #: the provider's reason when ``state`` is failed or undelivered
     error_code: str | None = None
+    #: what it cost, in millionths of ``currency`` (ISO 4217); None while the provider knows none
+    price_micros: int | None = None
+    currency: str | None = None
 
 
 class GatewayError(Exception):
@@ -76,15 +98,17 @@ class Gateway(Protocol):
     def settles_after_s(self) -> float:
         """Seconds after which ``find`` may be believed when it answers None."""
 
-    def send(self, to: str, body: str, code: str) -> Receipt:
-        """Hand over ``body``, which contains ``code``, to the E.164 number ``to``.
+    def send(self, out: Outgoing) -> Receipt:
+        """Hand the message over. Raises TryLater, Refused or OutcomeUnknown, and nothing else."""
 
-        Raises TryLater, Refused or OutcomeUnknown, and nothing else.
+    def find(self, out: Outgoing, since: datetime) -> Receipt | None:
+        """What the provider has of this message, if it took it; ``since`` is when it was made.
+
+        Raises TryLater when the provider could not be asked: then nothing is known.
         """
 
-    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
-        """The message to ``to`` whose body contains ``code``, if the provider took one.
+    def look(self, provider_id: str, channel: Channel) -> Receipt:
+        """What has become of a message that the provider has.
 
-        ``code`` is random and new for each message; ``since`` is when the message was made.
-        Raises TryLater when the provider could not be asked: then nothing is known.
+        Raises TryLater when the provider could not be asked, Refused when it has none of that id.
         """

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +21,15 @@ from twilio.request_validator import RequestValidator, add_port, remove_port
 from twilio.rest import Client
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from shelter.domain.messages import MessageState
-from shelter.messaging.gateway import GatewayError, OutcomeUnknown, Receipt, Refused, TryLater
+from shelter.domain.messages import Channel, MessageState
+from shelter.messaging.gateway import (
+    GatewayError,
+    OutcomeUnknown,
+    Outgoing,
+    Receipt,
+    Refused,
+    TryLater,
+)
 from shelter.settings import Twilio
 
 CONNECT_TIMEOUT_S = 5.0
@@ -119,12 +127,12 @@ class TwilioGateway:
     def __repr__(self) -> str:
         return "TwilioGateway()"
 
-    def send(self, to: str, body: str, code: str) -> Receipt:  # noqa: ARG002
-        """See ``Gateway.send``. ``code`` is in ``body`` already."""
+    def send(self, out: Outgoing) -> Receipt:
+        """See ``Gateway.send``."""
         problem: GatewayError
         try:
             message = self._client.messages.create(
-                to=to, body=body, **self._sender, **self._callback
+                to=out.to, body=out.body, **self._sender, **self._callback
             )
             if isinstance(message.sid, str) and message.sid:
                 return _receipt(message)
@@ -134,18 +142,35 @@ class TwilioGateway:
         # Raised here, not above: the library's errors quote addresses, and would stay attached.
         raise problem
 
-    def find(self, to: str, code: str, since: datetime) -> Receipt | None:
+    def find(self, out: Outgoing, since: datetime) -> Receipt | None:
         """See ``Gateway.find``. Raises ValueError without a code, which would match anything."""
-        if not code:
+        if not out.code:
             raise ValueError("a message is found by its code: give one")
         later: TryLater
         try:
-            return self._find(to, code, since - CLOCK_SLACK)
+            return self._find(out.to, out.code, since - CLOCK_SLACK)
         except _NotOk as answer:
             later = TryLater(answer.retry_after_s, answer.error_code)
         except Exception:
             later = TryLater()
         raise later
+
+    def look(self, provider_id: str, channel: Channel) -> Receipt:  # noqa: ARG002
+        """See ``Gateway.look``."""
+        problem: GatewayError
+        try:
+            message = self._client.messages(provider_id).fetch()
+            if message.sid == provider_id:
+                return _receipt(message)
+            problem = TryLater()
+        except _NotOk as answer:
+            if answer.status == 404 and answer.error_code is not None:
+                problem = Refused(answer.error_code)
+            else:
+                problem = TryLater(answer.retry_after_s, answer.error_code)
+        except Exception:
+            problem = TryLater()
+        raise problem
 
     def _find(self, to: str, code: str, since: datetime) -> Receipt | None:
         # Twilio's own date filter looks at date_sent, which a waiting message does not have yet.
@@ -168,7 +193,23 @@ class TwilioGateway:
 
 def _receipt(message: Any) -> Receipt:
     code = message.error_code
-    return Receipt(message.sid, state_of(message.status), None if code is None else str(code))
+    return Receipt(
+        message.sid,
+        state_of(message.status),
+        None if code is None else str(code),
+        *_price(message.price, message.price_unit),
+    )
+
+
+def _price(price: object, unit: object) -> tuple[int | None, str | None]:
+    """Millionths of a currency. Twilio writes a cost as a negative amount, and null at first."""
+    try:
+        amount = Decimal(str(price))
+    except InvalidOperation:
+        return None, None
+    if not amount.is_finite() or not isinstance(unit, str):
+        return None, None
+    return int(abs(amount) * 1_000_000), unit.upper()
 
 
 class _NotOk(Exception):

@@ -21,7 +21,14 @@ from shelter.db.tables import Message, Request
 from shelter.domain.messages import Channel, MessageState, supersedes, text_problems
 from shelter.domain.network import Defaults
 from shelter.domain.sides import SYSTEM, Role, Side
-from shelter.messaging.gateway import Gateway, OutcomeUnknown, Receipt, Refused, TryLater
+from shelter.messaging.gateway import (
+    Gateway,
+    OutcomeUnknown,
+    Outgoing,
+    Receipt,
+    Refused,
+    TryLater,
+)
 from shelter.services.codes import unused_code
 from shelter.services.context import Shelter, Tx
 from shelter.services.paging import Place, newest_first
@@ -175,7 +182,7 @@ def _is_leased_to(row: Message, owner: str, claimed: Message) -> bool:
 def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) -> None:
     state, provider_id, error_code, wait = _S.UNCERTAIN, None, None, None
     try:
-        receipt = gateway.send(message.recipient, message.body, message.code)
+        receipt = gateway.send(_outgoing(message))
         state, provider_id = receipt.state, receipt.provider_id
         error_code = receipt.error_code
     except TryLater as later:
@@ -204,6 +211,18 @@ def _hand_over(system: Shelter, gateway: Gateway, owner: str, message: Message) 
         _tell_if_lost(tx, row)
 
     system.run(SYSTEM, note)
+
+
+def _outgoing(message: Message) -> Outgoing:
+    return Outgoing(
+        message_id=message.id,
+        channel=message.channel,
+        to=message.recipient,
+        body=message.body,
+        code=message.code,
+        language=message.language,
+        useful_until=message.expires_at,
+    )
 
 
 def _pause(attempts: int) -> float:
@@ -281,7 +300,7 @@ def _reconcile(system: Shelter, gateway: Gateway, side: Side) -> int:
     count = 0
     for message in system.run(SYSTEM, waiting, read_only=True):
         try:
-            receipt = gateway.find(message.recipient, message.code, message.created_at)
+            receipt = gateway.find(_outgoing(message), message.created_at)
         except (TryLater, OutcomeUnknown, Refused):
             continue  # still unknown: ask again next time
         system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m, r))  # type: ignore[misc]

@@ -67,10 +67,11 @@ class Message(OneSided, SQLModel, table=True):
 
 
 class LocalInboxMessage(SQLModel, table=True):
-    """The embedded stand-in for phones when no Twilio account is configured."""
+    """The embedded stand-in for phones and mailboxes when no Twilio account is configured."""
 
     __tablename__ = "local_inbox"
     id: uuid.UUID = identifier()
+    channel: Channel = Field(default=Channel.SMS, sa_column=enum_column(Channel, "channel"))
     recipient: str
     body: str
     received_at: datetime = instant(index=True)
