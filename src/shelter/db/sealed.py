@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from shelter.db.tables import Request, Site, User
+from shelter.db.tables import Request, SafeContact, Site, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(Request, "note"),
     SealedColumn(User, "totp_secret"),
     SealedColumn(User, "totp_pending"),
-    SealedColumn(User, "totp_pending"),
+    SealedColumn(SafeContact, "phone"),
 )
 
 #: columns of bytes that are no secret, and why

@@ -13,6 +13,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shelter.domain.alerts import Escalation
+from shelter.domain.orders import OrderLaw
 from shelter.domain.retention import Retention
 from shelter_solver.problem import Point, Zoning
 
@@ -137,6 +138,7 @@ class Network:
     retention: Retention = field(default_factory=Retention)
     legal: Legal = field(default_factory=Legal)
     escalation: Escalation = field(default_factory=Escalation)
+    orders: OrderLaw = field(default_factory=OrderLaw)
 
     def commune(self, nis: str) -> Commune:
         """Raises KeyError when the network has no such commune."""

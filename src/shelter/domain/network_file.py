@@ -23,6 +23,7 @@ from shelter.domain.network import (
     Service,
     ServiceKind,
 )
+from shelter.domain.orders import read_order_law
 from shelter.domain.retention import Kind, read_retention
 from shelter.domain.toml_lines import shown
 from shelter.domain.toml_reader import (
@@ -116,6 +117,7 @@ def parse_network(text: str, *, name: str = "network file") -> Network:
         retention=read_retention(root.table("retention")),
         legal=_legal(root.table("legal")),
         escalation=read_escalation(root.table("escalation")),
+        orders=read_order_law(root.table("orders")),
     )
     asked = network.defaults.unlinked_address_days
     kept = network.retention.days[Kind.KNOWN_ADDRESSES]

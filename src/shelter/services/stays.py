@@ -175,6 +175,7 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
         if stay.first_night < end < stay.end_night:
             stay.end_night = end
             tx.session.add(stay)
+    placement.left_early = free_from < placement.end_night
     placement.end_night = min(
         placement.end_night, max(free_from, placement.first_night + timedelta(days=1))
     )

@@ -52,6 +52,8 @@ class PlacementRow(OneSided, SQLModel, table=True):
     confirmed_at: datetime | None = instant(nullable=True)
     arrived_at: datetime | None = instant(nullable=True)
     ended_at: datetime | None = instant(nullable=True)
+    #: they left before the last night that was promised to them
+    left_early: bool = False
     #: who last moved the household to another place, and so may open its address
     moved_by: uuid.UUID | None = None
     version: int = 1
