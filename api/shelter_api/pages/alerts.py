@@ -57,4 +57,18 @@ def acknowledge(request: Call, alert_id: FromPath[UUID], form: Posted) -> Respon
     return write_once(request, form, work)
 
 
-route_handlers = (list_alerts, alert_page, acknowledge)
+@post(
+    "/alerts/{alert_id:uuid}/hand-on",
+    sync_to_thread=True,
+    include_in_schema=False,
+    **only(*READERS),
+)
+def hand_on(request: Call, alert_id: FromPath[UUID], form: Posted) -> Response[Any]:
+    def work(tx: Tx) -> str:
+        alerts.hand_on(tx, alert_id)
+        return local_path(form.text("back"), "/alerts")
+
+    return write_once(request, form, work)
+
+
+route_handlers = (list_alerts, alert_page, acknowledge, hand_on)

@@ -8,8 +8,8 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from shelter.db.tables import Alert, Request
-from shelter.domain.alerts import AlertKind
+from shelter.domain.alerts import AlertKind, StepEnd, Tell
+from shelter.domain.messages import Channel
 from shelter.domain.sides import Role, Side
 from shelter.services import alerts, replans
 from shelter.services.context import Tx
@@ -37,14 +37,27 @@ class AlertOut(Out):
     kind: AlertKind
     side: Side
     service: str
-    #: the reference that its SMS names
-    reference: str | None
+    #: what its messages call it; "-" without a request or a unit
+    reference: str
     created_at: datetime
     acknowledged_at: datetime | None
     acknowledged_via: str | None
 
 
+class StepOut(Out):
+    """One step of the escalation."""
+
+    tell: Tell
+    channel: Channel
+    due_at: datetime
+    #: None while it waits
+    ended: StepEnd | None
+    ended_at: datetime | None
+
+
 class AlertDetail(AlertOut):
+    #: who was told, and who will be if nobody answers
+    steps: list[StepOut]
     #: of a broken separation: where they are now is (still) not safe; None: nobody is there now
     is_broken: bool | None
     #: how many other places there are today, whoever reads this
@@ -61,24 +74,6 @@ class AlertList(Out):
     next: str | None
 
 
-def _out(alert: Alert, reference: str | None) -> AlertOut:
-    return AlertOut(
-        id=alert.id,
-        kind=alert.kind,
-        side=alert.side,
-        service=alert.service,
-        reference=reference,
-        created_at=alert.created_at,
-        acknowledged_at=alert.acknowledged_at,
-        acknowledged_via=alert.acknowledged_via,
-    )
-
-
-def _named(tx: Tx, alert: Alert) -> AlertOut:
-    request = tx.rows.get(Request, alert.request_id) if alert.request_id is not None else None
-    return _out(alert, request.code if request is not None else None)
-
-
 @get("/alerts", sync_to_thread=True, **only(*READERS))
 def list_alerts(
     request: Call,
@@ -93,7 +88,7 @@ def list_alerts(
         answered = False if open_only else None
         rows = alerts.list_alerts(tx, answered=answered, after=place, limit=size + 1)
         page, following = page_of(rows, size)
-        return AlertList(items=[_named(tx, alert) for alert in page], next=following)
+        return AlertList(items=[AlertOut.model_validate(alert) for alert in page], next=following)
 
     return read(request, look)
 
@@ -107,7 +102,8 @@ def get_alert(request: Call, alert_id: FromPath[UUID]) -> AlertDetail:
     detail = replans.alert_detail(system_of(request), request.user, alert_id)
     plan, about = detail.replan, detail.request
     return AlertDetail(
-        **_out(detail.alert, about.code if about is not None else None).model_dump(),
+        **AlertOut.model_validate(detail.alert).model_dump(),
+        steps=[StepOut.model_validate(step) for step in detail.steps],
         is_broken=plan.is_broken if plan is not None else None,
         other_places=len(plan.options) if plan is not None else None,
         acts=about.service if plan is not None and about is not None else None,
@@ -123,8 +119,24 @@ def acknowledge(
 ) -> Response[AlertOut]:
     """Say that somebody is dealing with it."""
     return write_once(
-        request, idempotency_key, None, lambda tx: _named(tx, alerts.acknowledge(tx, alert_id))
+        request,
+        idempotency_key,
+        None,
+        lambda tx: AlertOut.model_validate(alerts.acknowledge(tx, alert_id)),
     )
 
 
-route_handlers = (list_alerts, get_alert, acknowledge)
+@post("/alerts/{alert_id:uuid}/hand-on", sync_to_thread=True, **only(*READERS))
+def hand_on(
+    request: Call, alert_id: FromPath[UUID], idempotency_key: IdempotencyKey
+) -> Response[AlertOut]:
+    """ "Not me": whoever is next is told at once. 409 when there is nobody left."""
+    return write_once(
+        request,
+        idempotency_key,
+        None,
+        lambda tx: AlertOut.model_validate(alerts.hand_on(tx, alert_id)),
+    )
+
+
+route_handlers = (list_alerts, get_alert, acknowledge, hand_on)

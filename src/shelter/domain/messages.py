@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from enum import StrEnum
 
 
@@ -84,20 +85,23 @@ def septets(text: str) -> int:
     return total
 
 
-def text_problems(text: str) -> tuple[str, ...]:
+def text_problems(text: str, channel: Channel = Channel.SMS) -> tuple[str, ...]:
     """Everything that forbids sending ``text``; empty when it may be sent."""
-    problems: list[str] = []
-    try:
-        length = septets(text)
-    except ValueError as error:
-        problems.append(str(error))
-    else:
-        if length > SEGMENT_SEPTETS:
-            problems.append(f"{length} septets do not fit one segment")
+    problems = list(_sms_problems(text)) if channel is Channel.SMS else []
     plain = "".join(
         c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c)
     )
     problems.extend(f"says {word.strip()!r}" for word in FORBIDDEN_WORDS if word in plain)
-    words = set(re.findall(r"[A-Z]+", text.upper()))
-    problems.extend(f"contains the opt-out word {word}" for word in sorted(words & OPT_OUT_WORDS))
     return tuple(problems)
+
+
+def _sms_problems(text: str) -> Iterator[str]:
+    try:
+        length = septets(text)
+    except ValueError as error:
+        yield str(error)
+    else:
+        if length > SEGMENT_SEPTETS:
+            yield f"{length} septets do not fit one segment"
+    words = set(re.findall(r"[A-Z]+", text.upper()))
+    yield from (f"contains the opt-out word {word}" for word in sorted(words & OPT_OUT_WORDS))

@@ -16,7 +16,15 @@ from shelter import logs
 from shelter.domain.errors import Conflict
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway
-from shelter.services import audit_chain, retention, sign_in, watch
+from shelter.services import (
+    audit_chain,
+    contacts,
+    escalation,
+    order_alerts,
+    retention,
+    sign_in,
+    watch,
+)
 from shelter.services.context import Shelter
 from shelter.services.outbox import deliver
 
@@ -80,8 +88,11 @@ class Ticker:
                 (f"deliver_{side}", 1, partial(deliver, system, gateway, self._owner, (side,)))
                 for side in Side
             ),
+            *((f"escalate_{side}", 1, partial(escalation.escalate, system, side)) for side in Side),
             ("release_expired_holds", 5, lambda: watch.release_expired_holds(system)),
             ("watch_separations", 20, lambda: watch.watch_separations(system)),
+            *((f"orders_{side}", 20, partial(order_alerts.tell, system, side)) for side in Side),
+            *((f"contacts_{side}", 300, partial(contacts.remind, system, side)) for side in Side),
             ("missed_arrivals", 60, lambda: watch.notice_missed_arrivals(system)),
             ("endings", 300, lambda: watch.announce_endings(system)),
             ("stale", 300, lambda: watch.chase_stale_availability(system)),

@@ -9,11 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from shelter.db.tables import Alert, PlacementRow, Request
-from shelter.domain.alerts import URGENT, AlertKind
+from shelter.domain.alerts import AlertKind
+from shelter.domain.errors import Conflict
 from shelter.domain.network import Service
 from shelter.domain.sides import Role, Side
+from shelter.services import escalation
 from shelter.services.context import Tx, found
-from shelter.services.outbox import queue
 from shelter.services.paging import Place, newest_first
 
 
@@ -45,6 +46,7 @@ def raise_alert(
         request_id=request.id if request is not None else None,
         placement_id=placement.id if placement is not None else None,
         unit_id=unit_id,
+        reference=reference or (request.code if request is not None else "-"),
         created_at=tx.now,
         occasion=occasion,
     )
@@ -61,22 +63,7 @@ def raise_alert(
         kind=kind.value,
         service=service,
     )
-    phone = tx.duty_phone(service)
-    if phone is None and kind in URGENT:
-        phone = tx.duty_phone(tx.network.coordinator)  # somebody has to be called
-    if phone is not None:
-        queue(
-            tx,
-            "sms.alert",
-            to=phone,
-            language=_language(tx, service),
-            reference=reference or (request.code if request is not None else "-"),
-            side=side,
-            service=service,
-            request_id=alert.request_id,
-            alert_id=alert.id,
-            urgent=kind in URGENT,
-        )
+    escalation.begin(tx, alert)
     return alert
 
 
@@ -122,12 +109,21 @@ def acknowledge(tx: Tx, alert_id: UUID) -> Alert:
     return alert
 
 
+def hand_on(tx: Tx, alert_id: UUID) -> Alert:
+    """ "Not me": whoever is next is told at once. Raises Conflict when there is nobody left."""
+    alert = readable_alert(tx, alert_id, for_update=True)
+    if alert.acknowledged_at is None and not escalation.hand_on(tx, alert, via="screen"):
+        raise Conflict("nobody_next")
+    return alert
+
+
 def mark_acknowledged(tx: Tx, alert: Alert, *, via: str) -> None:
     if alert.acknowledged_at is not None:
         return
     alert.acknowledged_at, alert.acknowledged_by = tx.now, tx.actor.user_id
     alert.acknowledged_via = via
     tx.session.add(alert)
+    escalation.stop(tx, alert)
     tx.record(
         "alert.acknowledge",
         f"alert:{alert.id}",
@@ -136,10 +132,3 @@ def mark_acknowledged(tx: Tx, alert: Alert, *, via: str) -> None:
         service=alert.service,
         via=via,
     )
-
-
-def _language(tx: Tx, service: str) -> str:
-    try:
-        return tx.network.service(service).language
-    except KeyError:
-        return tx.network.languages[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shelter.db.tables import Alert, PlacementRow, Request
+from shelter.db.tables import Alert, AlertStep, PlacementRow, Request
 from shelter.domain.alerts import AlertKind
 from shelter.domain.errors import Conflict, NotAllowed
 from shelter.domain.placements import RUNNING
@@ -21,6 +22,7 @@ from shelter.services.allocate import (
     option_view,
 )
 from shelter.services.context import Shelter, Tx, found
+from shelter.services.escalation import steps_of
 from shelter.services.lifecycle import readable_placement
 from shelter.services.problems import Situation, situation
 from shelter.services.separations import SAFETY_RULES
@@ -51,6 +53,8 @@ class AlertDetail:
     """An alert; of a broken separation also whose turn it is, and whether other places exist."""
 
     alert: Alert
+    #: in their order: who was told, and who will be if nobody answers
+    steps: Sequence[AlertStep]
     request: Request | None
     #: None: no placement is running any more, or this alert is about something else
     replan: Replan | None
@@ -75,7 +79,7 @@ def replan(system: Shelter, actor: Actor, placement_id: UUID) -> Replan:
 def alert_detail(system: Shelter, actor: Actor, alert_id: UUID) -> AlertDetail:
     """An alert that the actor may read, with the computed re-plan of a broken separation."""
 
-    def read(tx: Tx) -> tuple[Alert, Request | None, _Read | None, bool]:
+    def read(tx: Tx) -> tuple[AlertDetail, _Read | None]:
         alert = readable_alert(tx, alert_id)
         request = tx.rows.get(Request, alert.request_id) if alert.request_id is not None else None
         mine = request is not None and (
@@ -87,12 +91,13 @@ def alert_detail(system: Shelter, actor: Actor, alert_id: UUID) -> AlertDetail:
             if alert.kind is AlertKind.SEPARATION_BROKEN and alert.placement_id is not None
             else None
         )
+        detail = AlertDetail(alert, steps_of(tx, alert.id), request, None, mine)
         if placement is None or placement.state not in RUNNING:
-            return alert, request, None, mine
-        return alert, request, _read(tx, placement), mine
+            return detail, None
+        return detail, _read(tx, placement)
 
-    alert, request, data, mine = system.run(actor, read, read_only=True)
-    return AlertDetail(alert, request, None if data is None else _solved(data), mine)
+    detail, data = system.run(actor, read, read_only=True)
+    return detail if data is None else replace(detail, replan=_solved(data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Alert(OneSided, SQLModel, table=True):
     request_id: uuid.UUID | None = Field(default=None, index=True)
     placement_id: uuid.UUID | None = None
     unit_id: uuid.UUID | None = None
+    #: what its messages call it
+    reference: str
     created_at: datetime = instant()
     acknowledged_at: datetime | None = instant(nullable=True)
     acknowledged_by: uuid.UUID | None = None
