@@ -11,7 +11,8 @@ from litestar import MediaType, Request, Response, post
 from shelter.domain.errors import NotAllowed, NotFound
 from shelter.domain.sides import SYSTEM
 from shelter.messaging import STATUS_PATH
-from shelter.messaging.twilio_gateway import signature_is_valid, state_of
+from shelter.messaging.twilio_gateway import state_of
+from shelter.messaging.twilio_http import signature_is_valid
 from shelter.services.context import Shelter
 from shelter.services.inbound import receive
 from shelter.services.outbox import status_report

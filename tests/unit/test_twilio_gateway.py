@@ -28,12 +28,8 @@ from shelter.messaging.gateway import (
     Refused,
     TryLater,
 )
-from shelter.messaging.twilio_gateway import (
-    READ_TIMEOUT_S,
-    TwilioGateway,
-    signature_is_valid,
-    state_of,
-)
+from shelter.messaging.twilio_gateway import TwilioGateway, state_of
+from shelter.messaging.twilio_http import READ_TIMEOUT_S, signature_is_valid
 from shelter.settings import Twilio, load
 from support.fake_twilio import FakeTwilio, Fault, ago
 
