@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from shelter.domain.messages import Channel
+
 
 class PersonMessage(StrEnum):
     """All that may ever be sent to a housed person. None says who sends it, or why."""
@@ -15,14 +17,15 @@ class PersonMessage(StrEnum):
     MESSAGE = "person_message"  # a message is waiting
     TOMORROW = "person_tomorrow"  # an appointment, tomorrow
 
-    @property
-    def template(self) -> str:
+    def template(self, channel: Channel) -> str:
         """The key of its text."""
-        return f"sms.{self.value}"
+        return f"{channel.value}.{self.value}"
 
 
+#: ways to a person; mail can be read by whoever has the password
+CHANNELS = (Channel.SMS, Channel.VOICE)
 #: keys of the texts that go to persons, not to professionals
-TEMPLATES = frozenset(message.template for message in PersonMessage)
+TEMPLATES = frozenset(message.template(way) for message in PersonMessage for way in CHANNELS)
 #: a contact that was safe may be no more: it is asked again within so many days
 LONGEST = timedelta(days=90)
 #: the service is reminded so long before

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +19,13 @@ from sqlmodel import col, delete, select
 
 from shelter.db.tables import (
     AuditEntry,
+    BarringOrder,
     IdempotencyKey,
     KnownAddress,
     Message,
     PlacementRow,
     Request,
+    SafeContact,
     SeparationRow,
     Site,
     StayRow,
@@ -30,6 +33,7 @@ from shelter.db.tables import (
     User,
 )
 from shelter.domain.errors import Conflict, NotAllowed
+from shelter.domain.orders import CLOSED
 from shelter.domain.retention import Kind
 from shelter.domain.sides import SYSTEM, Actor, Role, Side
 from shelter.services.accounts import may_be_one_person
@@ -38,7 +42,7 @@ from shelter.services.intake import note_of
 from shelter.services.retention_rules import remove_requests
 
 #: what people did about a request; who is told of what, and how fast, may depend on others
-_OWN_HISTORY = ("request.", "placement.", "address.")
+_OWN_HISTORY = ("request.", "placement.", "address.", "contact.")
 
 NOT_HELD = (
     "No name, date of birth, national number or address of yours is held. The reference of your "
@@ -117,6 +121,7 @@ def _written(tx: Tx, asked: Asked) -> dict[str, Any]:
         "not_held": NOT_HELD,
         "left_out": LEFT_OUT,
         "requests": [_request(tx, request) for request in requests],
+        "barring_orders": [_order(order) for order in _orders(tx, asked)],
         "places_known_to_you": _known(tx, asked),
     }
 
@@ -126,6 +131,9 @@ def _erased(tx: Tx, asked: Asked) -> dict[str, Any]:
     requests = _requests(tx, asked, for_update=True)
     if any(request.closed_at is None for request in requests):
         raise Conflict("person_is_helped")
+    orders = _orders(tx, asked, for_update=True)
+    if any(order.state not in CLOSED for order in orders):
+        raise Conflict("order_in_force")  # it protects somebody else
     names = sorted(str(request.id) for request in requests)
     for request in requests:
         # answers that are kept for a repeated POST may hold one of these
@@ -135,20 +143,25 @@ def _erased(tx: Tx, asked: Asked) -> dict[str, Any]:
             )
         )
     remove_requests(tx, names)
+    for order in orders:
+        tx.session.delete(order)
+    names += sorted(str(order.id) for order in orders)
     # not what is known of places: it protects those who live there now, and holds no more than
     # that somebody of this case knows a site
     tx.record(
         "person.erase",
         f"case:{_short(tx, asked)}",
         side=asked.side,
-        requests=len(names),
+        requests=len(requests),
+        orders=len(orders),
         digest=tx.keyring.keyed_hash("\n".join(names)),
         **people,
     )
     return {
         "erased_at": tx.now.isoformat(timespec="seconds"),
         "side": asked.side.value,
-        "requests": len(names),
+        "requests": len(requests),
+        "barring_orders": len(orders),
         "kept": KEPT,
     }
 
@@ -180,6 +193,52 @@ def _requests(tx: Tx, asked: Asked, *, for_update: bool = False) -> Sequence[Req
         .order_by(col(Request.created_at), col(Request.id))
     )
     return tx.session.exec(query.with_for_update() if for_update else query).all()
+
+
+def _orders(tx: Tx, asked: Asked, *, for_update: bool = False) -> Sequence[BarringOrder]:
+    """Orders against this person: rows of the perpetrator side, so in a victim's file none."""
+    query = (
+        tx.rows.select(BarringOrder)
+        .where(col(BarringOrder.case_hash) == tx.keyring.case_hash(asked.reference))
+        .order_by(col(BarringOrder.created_at), col(BarringOrder.id))
+    )
+    return tx.session.exec(query.with_for_update() if for_update else query).all()
+
+
+def _order(order: BarringOrder) -> dict[str, Any]:
+    def written(at: datetime | None) -> str | None:
+        return None if at is None else at.isoformat(timespec="seconds")
+
+    return {
+        "code": order.code,
+        "recorded_at": written(order.created_at),
+        "by_service": order.service,
+        "state": order.state.value,
+        "notified_at": written(order.served_at),
+        "ends_at": written(order.ends_at),
+        "hearing_on": None if order.hearing_on is None else order.hearing_on.isoformat(),
+        "closed_at": written(order.closed_at),
+    }
+
+
+def _contact(tx: Tx, request: Request) -> dict[str, Any] | None:
+    """What the person agreed to. The number is told by their own service, which alone may see it:
+    this file passes through the hands of two people of others.
+    """
+    row = tx.session.exec(
+        tx.rows.select(SafeContact).where(col(SafeContact.request_id) == request.id)
+    ).first()
+    if row is None:
+        return None
+    return {
+        "number": "held, and told by the service that helps you",
+        "by": row.channel.value,
+        "language": row.language,
+        "from_hour": row.hour_from,
+        "until_hour": row.hour_until,
+        "agreed_at": row.consented_at.isoformat(timespec="seconds"),
+        "asked_again_by": row.recheck_on.isoformat(),
+    }
 
 
 def _request(tx: Tx, request: Request) -> dict[str, Any]:
@@ -222,6 +281,7 @@ def _request(tx: Tx, request: Request) -> dict[str, Any]:
         "places_to_be_near": len(places["near"]),
         "note": note_of(tx, request),
         **_what_keeps_apart(request, apart),
+        "safe_contact": _contact(tx, request),
         "placements": [_placement(tx, row) for row in tx.rows.placements_of(request.id)],
         "messages": [
             {"at": message.created_at.isoformat(timespec="seconds"), "text": message.body}

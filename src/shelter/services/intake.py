@@ -24,8 +24,10 @@ from shelter.services.alerts import raise_alert
 from shelter.services.codes import unused_code
 from shelter.services.context import Tx, found
 from shelter.services.paging import Place, newest_first
+from shelter.services.person_messages import drop_waiting
 
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{3,39}")
+#: what a case reference looks like
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_-]{3,39}")
 MAX_DISTANCE_KM = 100
 
 
@@ -264,6 +266,7 @@ def close(tx: Tx, request_id: UUID, outcome: Outcome) -> Request:
     if tx.rows.live_placement_of(request.id) is not None:
         raise Conflict("request_has_placement")
     request.state, request.outcome, request.closed_at = RequestState.CLOSED, outcome, tx.now
+    drop_waiting(tx, request.id)
     request.version += 1
     tx.session.add(request)
     tx.record(
@@ -382,7 +385,7 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
         if len(items) > 100:
             problems.append(FieldProblem(name, "too_many", (("max", 100),)))
     for number, apart in enumerate(given.keep_apart):
-        if not _REFERENCE.fullmatch(apart.case_reference.strip()):
+        if not REFERENCE.fullmatch(apart.case_reference.strip()):
             problems.append(FieldProblem(f"keep_apart.{number}.case_reference", "reference"))
         distance = apart.min_distance_km
         if distance is not None and not 0 <= distance <= MAX_DISTANCE_KM:
@@ -393,7 +396,7 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
                     (("min", 0), ("max", MAX_DISTANCE_KM)),
                 )
             )
-    if given.case_reference is not None and not _REFERENCE.fullmatch(given.case_reference.strip()):
+    if given.case_reference is not None and not REFERENCE.fullmatch(given.case_reference.strip()):
         problems.append(FieldProblem("case_reference", "reference"))
     if given.note is not None:
         problems.extend(_note_problems(tx, given.note))

@@ -19,7 +19,7 @@ from shelter.services.intake import readable_request
 #: a page that is opened again within this time is one look
 ONE_LOOK = timedelta(hours=1)
 #: everything that shows something of a person; those that change nothing and those on purpose
-LOOKS = audit.PLAIN_LOOKS | {"address.look", "glass.open"}
+LOOKS = audit.PLAIN_LOOKS | {"address.look", "contact.look", "glass.open"}
 MOST = 500
 
 

@@ -37,6 +37,7 @@ from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.retention import Kind
 from shelter.services import figures
 from shelter.services.context import Tx
+from shelter.services.person_messages import forget_messages
 
 #: the outbox is not done with these
 _UNSETTLED = (MessageState.PENDING, MessageState.LEASED, MessageState.UNCERTAIN)
@@ -227,6 +228,16 @@ def remove_notes(tx: Tx, names: Sequence[str]) -> None:
     )
 
 
+def remove_contacts(tx: Tx, names: Sequence[str]) -> None:
+    """With the numbers in the messages that went there."""
+    contacts = _identifiers(names)
+    requests = tx.session.exec(
+        select(SafeContact.request_id).where(col(SafeContact.id).in_(contacts))
+    ).all()
+    forget_messages(tx, requests)
+    tx.session.exec(delete(SafeContact).where(col(SafeContact.id).in_(contacts)))
+
+
 def remove_placements(tx: Tx, names: Sequence[str]) -> None:
     """With their stays and nights; the nights that were slept go into the figures."""
     figures.keep_nights(tx, _identifiers(names))
@@ -260,7 +271,7 @@ def remove_requests(tx: Tx, names: Sequence[str]) -> None:
 #: in this order: free text first, what belongs to something before that
 RULES: tuple[Rule, ...] = (
     Rule(Kind.NOTES, True, _notes_due, remove_notes),
-    Rule(Kind.SAFE_CONTACTS, True, _safe_contacts_due, _rows_of(SafeContact)),
+    Rule(Kind.SAFE_CONTACTS, True, _safe_contacts_due, remove_contacts),
     Rule(
         Kind.MESSAGES,
         True,

@@ -20,6 +20,7 @@ from shelter.services.context import Tx, found
 from shelter.services.intake import household_of
 from shelter.services.lifecycle import change_state, locked, sites_of
 from shelter.services.occupancy import StayChoice
+from shelter.services.person_messages import drop_waiting
 from shelter.services.promises import sites_concerned, tell_police, tell_sites
 
 
@@ -188,6 +189,7 @@ def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
     )
     request.version += 1
     tx.session.add(request)
+    drop_waiting(tx, request.id)
     tell_sites(tx, request, sites_concerned(tx, placement), "sms.placement_ended")
     return placement
 
