@@ -57,13 +57,15 @@ def on_shift(
 ) -> Shift:
     """A row as it lies in the database, past every rule."""
     user = world.user(login)
+    assert user.user_id is not None
+    person = user.user_id
     start = start or world.clock.now() - timedelta(hours=1)
 
     def work(session: Session) -> Shift:
         row = Shift(
             side=user.side,
             service=str(user.service),
-            user_id=user.user_id,
+            user_id=person,
             line=line,
             starts_at=start,
             ends_at=start + timedelta(hours=hours),

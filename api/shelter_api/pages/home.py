@@ -17,6 +17,7 @@ from shelter.services.context import Tx
 from shelter_api.access import signed_in
 from shelter_api.pages import views
 from shelter_api.pages.common import Call
+from shelter_api.pages.duty import on_home
 from shelter_api.pages.rendering import show
 
 MANY = 50
@@ -51,6 +52,7 @@ def _on_call(tx: Tx) -> dict[str, Any]:
             v for v in running if v.row.state is PlacementState.ARRIVED and not views.ends_soon(v)
         ],
         "alerts": _alerts(tx),
+        **on_home(tx),
     }
 
 
@@ -63,16 +65,18 @@ def _commune_staff(tx: Tx) -> dict[str, Any]:
         "stalest": views.stalest,
         "placements": views.placed_at(tx, [view.site for view in mine]),
         "alerts": _alerts(tx),
+        **on_home(tx),
     }
 
 
 def _sapv(tx: Tx) -> dict[str, Any]:
-    return {"alerts": _alerts(tx)}
+    return {"alerts": _alerts(tx), **on_home(tx)}
 
 
 def _coordinator(tx: Tx) -> dict[str, Any]:
     return {
         "alerts": _alerts(tx),
+        **on_home(tx),
         "to_review": [
             views.placed(tx, row, request)
             for request, row in _latest_placements(tx)

@@ -75,6 +75,18 @@ LABELS: Mapping[str, str] = {
     "site_id": "override.site",
     "until": "override.until.label",
     "separation_id": "override.separation",
+    "user_id": "rota.form.who",
+    "line": "rota.form.line",
+    "starts_at": "rota.form.day",
+    "begins": "rota.form.begins",
+    "ends_at": "rota.form.ends",
+    "last_day": "rota.form.last_day",
+    "repeat_until": "rota.form.repeat",
+    "week": "rota.week.label",
+    "duty_phone": "rota.phones.first",
+    "second_phone": "rota.phones.second",
+    "file": "rota.import.file",
+    "mail": "account.mail",
 }
 
 #: path, text and icon of the ways through the pages, by role
@@ -84,16 +96,19 @@ WAYS: Mapping[Role, tuple[tuple[str, str, str], ...]] = {
         ("/requests", "nav.requests", "people"),
         ("/board", "nav.board", "grid"),
         ("/alerts", "nav.alerts", "bell"),
+        ("/rota", "nav.rota", "clock"),
     ),
     Role.COMMUNE_STAFF: (
         ("/", "nav.home", "home"),
         ("/sites", "nav.sites", "house"),
         ("/board", "nav.board", "grid"),
         ("/alerts", "nav.alerts", "bell"),
+        ("/rota", "nav.rota", "clock"),
     ),
     Role.SAPV: (
         ("/", "nav.home", "home"),
         ("/alerts", "nav.alerts", "bell"),
+        ("/rota", "nav.rota", "clock"),
     ),
     Role.COORDINATOR: (
         ("/", "nav.home", "home"),
@@ -101,6 +116,7 @@ WAYS: Mapping[Role, tuple[tuple[str, str, str], ...]] = {
         ("/board", "nav.board", "grid"),
         ("/sites", "nav.sites", "house"),
         ("/alerts", "nav.alerts", "bell"),
+        ("/rota", "nav.rota", "clock"),
     ),
     Role.ADMINISTRATOR: (("/", "nav.home", "home"),),
 }

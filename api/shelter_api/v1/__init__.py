@@ -16,6 +16,7 @@ from shelter_api.v1 import (
     overrides,
     placements,
     requests,
+    rota,
     session,
     sites,
 )
@@ -34,6 +35,7 @@ handlers = [
     *moves.route_handlers,
     *board.route_handlers,
     *alerts.route_handlers,
+    *rota.route_handlers,
     *inbox.route_handlers,
 ]
 for handler in handlers:

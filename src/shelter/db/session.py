@@ -209,6 +209,14 @@ def lock_cases(session: Session, side: str, case_hashes: Iterable[str]) -> None:
     _lock(session, f"case:{side}", sorted(set(case_hashes)))
 
 
+def lock_rota(session: Session, service: str) -> None:
+    """Lock one service's rota: who is there twice, or not at all, is seen by one writer at a time.
+
+    A service acts on one side, so nobody waits for the other.
+    """
+    _lock(session, "rota", [service])
+
+
 def lock_tries(session: Session, key: str) -> None:
     """Lock the count of guesses at one secret, whether it has a row yet or not."""
     _lock(session, "tries", [key])

@@ -9,11 +9,10 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from shelter.db.tables import DeafPhone, Shift, User
+from shelter.db.tables import DeafPhone, Shift, Site, User
+from shelter.domain.rota import LINES
+from shelter.domain.sides import Side
 from shelter.services.context import Tx
-
-#: a person's line: 1 is called first, 2 and 3 when nobody answers
-LINES = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,18 @@ def _deaf_of(tx: Tx, phones: Collection[str]) -> Collection[str]:
     if not phones:
         return ()
     return tx.session.exec(select(DeafPhone.number).where(col(DeafPhone.number).in_(phones))).all()
+
+
+def side_of(tx: Tx, service: str) -> Side:
+    """The side that a service acts on; the victim side when it acts on both, or nobody is there."""
+    for table in (User, Site, Shift):
+        sides = select(table.side).where(
+            col(table.service) == service, col(table.side).is_not(None)
+        )
+        for side in tx.session.exec(sides.limit(1)):
+            if side is not None:
+                return Side(side)
+    return Side.VICTIMS
 
 
 def service_language(tx: Tx, service: str) -> str:
