@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
@@ -13,14 +14,26 @@ from hypothesis import strategies as st
 
 from shelter import i18n
 from shelter.domain.codes import ALPHABET
+from shelter.domain.commands import DEEDS, About, understand
 from shelter.domain.contacts import TEMPLATES
 from shelter.domain.messages import text_problems
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 SMS = [key for key in i18n.keys("fr") if key.startswith("sms.")]
 REPLIES = [key for key in SMS if key.startswith("sms.reply_")]
+#: messages that ask for an answer
+ASKING = ("sms.alert", "sms.availability", "sms.placement_expected", "sms.placement_extended")
 #: five letters each, and every letter takes one septet
-LONGEST = {"ref": "WWWWW", "code": "MMMMM"}
+LONGEST = {"ref": "WWWWW", "code": "MMMMM", "number": "+" + 15 * "2", "second": "+" + 15 * "3"}
+
+
+def nights(language: str) -> list[str]:
+    """How the nights of a unit may be told, in their longest form."""
+    return [
+        i18n.text(language, key, first="28/12/26", last="28/12/28")
+        for key in i18n.keys("fr")
+        if key.startswith("sms_nights.")
+    ]
 
 
 def broken(old: str, new: str) -> bytes:
@@ -79,9 +92,17 @@ def test_a_key_given_twice_is_noticed() -> None:
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
 @pytest.mark.parametrize("key", SMS)
 def test_an_sms_fits_one_segment_and_tells_nothing(language: str, key: str) -> None:
-    body = i18n.text(language, key, **LONGEST)
-    assert "{" not in body
-    assert text_problems(body) == ()
+    assert len(nights(language)) == 4
+    for said in nights(language):
+        body = i18n.text(language, key, **LONGEST, nights=said)
+        assert "{" not in body
+        assert text_problems(body) == ()
+
+
+def test_a_text_of_two_segments_would_be_noticed() -> None:
+    """The control: one text, with codes of forty letters."""
+    longer = LONGEST | {"code": 40 * "M"}
+    assert text_problems(i18n.text("fr", "sms.availability", **longer)) != ()
 
 
 @given(
@@ -93,7 +114,8 @@ def test_an_sms_fits_one_segment_and_tells_nothing(language: str, key: str) -> N
 def test_no_reference_or_code_makes_an_sms_unsendable(
     language: str, key: str, ref: str, code: str
 ) -> None:
-    assert text_problems(i18n.text(language, key, ref=ref, code=code)) == ()
+    given = LONGEST | {"ref": ref, "code": code, "nights": nights(language)[0]}
+    assert text_problems(i18n.text(language, key, **given)) == ()
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
@@ -106,16 +128,30 @@ def test_every_sms_that_is_queued_can_be_found_again_by_its_code(language: str, 
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
+@pytest.mark.parametrize("key", ASKING)
+def test_a_question_says_what_to_answer_in_words_that_are_understood(
+    language: str, key: str
+) -> None:
+    """Every command that a text shows is read back as a command with its code."""
+    body = i18n.text(language, key, ref="BCDFG", code="MMMMM")
+    shown = re.findall(r"\b([^\W\d_]+) MMMMM", body)
+    assert len(shown) >= 2
+    about = {"sms.alert": About.ALERT, "sms.availability": About.UNIT}.get(key, About.PLACEMENT)
+    for word in shown:
+        command = understand(f"{word} MMMMM")
+        assert command.doubt is None, word
+        assert command.verb is not None
+        assert (about, command.verb) in DEEDS, word
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
 @pytest.mark.parametrize("key", REPLIES)
-def test_an_answer_needs_the_code_of_what_it_answers_at_most(language: str, key: str) -> None:
-    body = i18n.text(language, key, code="MMMMM")
-    assert "{" not in body
-
-
-@pytest.mark.parametrize(("language", "yes"), [("fr", "OUI"), ("nl", "JA"), ("de", "JA")])
-@pytest.mark.parametrize("key", ["sms.alert", "sms.availability", "sms.placement_expected"])
-def test_a_question_says_how_to_answer(language: str, yes: str, key: str) -> None:
-    assert i18n.text(language, key, **LONGEST).endswith(f"{yes} MMMMM")
+def test_an_answer_shows_only_commands_that_are_understood(language: str, key: str) -> None:
+    body = i18n.text(language, key, **LONGEST, nights=nights(language)[0])
+    dates = "|".join(("jusqu'au", "tot", "bis", "until"))
+    shown = rf"\b(?!Code\b)([A-Za-z]+ MMMMM(?: (?:(?:{dates}) )?[-\d/]*\d)?)"
+    for command in re.findall(shown, body):
+        assert understand(command).doubt is None, command
 
 
 # Texts.

@@ -33,7 +33,7 @@ CODE = [
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 #: texts that other tests look after
-ELSEWHERE = ("sms.", "age.")
+ELSEWHERE = ("sms.", "sms_nights.", "age.")
 
 
 def _in_code(pattern: str) -> set[str]:
@@ -90,7 +90,7 @@ def _put_together() -> set[str]:
             *(f"state.{state}" for state in AudienceState),
         },
         "account": {f"done.{what}" for what in ("password", "app", "passkey", "removed", "ended")},
-        "history": _history(),
+        "history": _history() | {f"message.answer.{said}" for said in ("yes", "no")},
         "looks": set(LOOKS),
         "glass": {
             *(f"reason.{reason}" for reason in GlassReason),

@@ -50,7 +50,10 @@ def sides_of(role: Role, side: Side | None) -> frozenset[Side]:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is doing something: a signed-in user, or the system itself (``user_id`` None)."""
+    """Who is doing something: a signed-in user, or the system itself (``user_id`` None).
+
+    The system has no role. With a side it works for that side alone, and reads what that side may.
+    """
 
     user_id: UUID | None
     name: str
@@ -62,7 +65,7 @@ class Actor:
     @property
     def sides(self) -> frozenset[Side]:
         if self.role is None:
-            return BOTH_SIDES
+            return BOTH_SIDES if self.side is None else frozenset({self.side})
         return sides_of(self.role, self.side)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from shelter.db.session import lock_units
@@ -16,22 +17,21 @@ from shelter.services.units import managed_unit
 
 
 def block_unit(
-    tx: Tx, unit_id: UUID, reason: BlockReason, first_night: date, end_night: date | None
+    tx: Tx,
+    unit_id: UUID,
+    reason: BlockReason,
+    first_night: date,
+    end_night: date | None,
+    *,
+    via: str | None = None,
 ) -> Block:
     """Take a unit out for the nights [first_night, end_night); None: until further notice.
 
-    Raises Conflict when somebody was promised a night of it: those stays come first, and are
-    moved or ended on their own pages.
+    ``via`` names another way than the screens, for the record. Raises Conflict when somebody was
+    promised a night of it: those stays come first, and are moved or ended on their own pages.
     """
     unit = managed_unit(tx, unit_id)
-    horizon = tx.tonight + timedelta(days=2 * 366)
-    problems = []
-    if first_night < tx.tonight - timedelta(days=1) or first_night > horizon:
-        problems.append(FieldProblem("first_night", "night_range"))
-    if end_night is not None and not first_night < end_night <= horizon:
-        problems.append(FieldProblem("end_night", "end_after_first"))
-    if problems:
-        raise Invalid(*problems)
+    _check_nights(tx, first_night, end_night)
     lock_units(tx.session, [unit.id])
     if tx.rows.occupied([unit.id], first_night, end_night or date.max):
         raise Conflict("unit_is_promised")
@@ -53,6 +53,7 @@ def block_unit(
         reason=reason.value,
         first_night=first_night.isoformat(),
         end_night=end_night.isoformat() if end_night else None,
+        **_by_way_of(via),
     )
     return block
 
@@ -72,11 +73,51 @@ def unblock_unit(tx: Tx, unit_id: UUID, block_id: UUID) -> None:
     tx.record("unit.unblock", f"unit:{unit.id}", side=unit.side, reason=block.reason.value)
 
 
-def confirm_unit(tx: Tx, unit_id: UUID) -> Unit:
+def free_unit(
+    tx: Tx, unit_id: UUID, first_night: date, end_night: date | None, *, via: str | None = None
+) -> None:
+    """End what takes a unit out in the nights [first_night, end_night), and nothing outside them.
+
+    What is kept back stays so: that is a decision, not a state of the place. Raises Conflict when
+    somebody was promised a night, the first alone when there is no end: a promise is ended on its
+    own page, by somebody who knows that they left.
+    """
+    unit = managed_unit(tx, unit_id)
+    _check_nights(tx, first_night, end_night)
+    lock_units(tx.session, [unit.id])
+    if tx.rows.occupied([unit.id], first_night, end_night or first_night + timedelta(days=1)):
+        raise Conflict("unit_is_promised")
+    for block in tx.rows.blocks([unit.id], first_night, end_night or date.max):
+        if block.reason is not BlockReason.KEPT_BACK:
+            _cut(tx, block, first_night, end_night)
+    _confirm(tx, unit)
+    tx.record(
+        "unit.free",
+        f"unit:{unit.id}",
+        side=unit.side,
+        first_night=first_night.isoformat(),
+        end_night=end_night.isoformat() if end_night else None,
+        **_by_way_of(via),
+    )
+
+
+def _cut(tx: Tx, block: Block, first_night: date, end_night: date | None) -> None:
+    """Take the nights [first_night, end_night) out of a block: one before and one after remain."""
+    if end_night is not None and (block.end_night is None or block.end_night > end_night):
+        after = Block(**block.model_dump(exclude={"id", "first_night"}), first_night=end_night)
+        tx.session.add(after)
+    if block.first_night >= first_night:
+        tx.session.delete(block)
+    else:
+        block.end_night = first_night
+        tx.session.add(block)
+
+
+def confirm_unit(tx: Tx, unit_id: UUID, *, via: str | None = None) -> Unit:
     """ "Still true", for one unit."""
     unit = managed_unit(tx, unit_id, for_update=True)
     _confirm(tx, unit)
-    tx.record("unit.still_true", f"unit:{unit.id}", side=unit.side)
+    tx.record("unit.still_true", f"unit:{unit.id}", side=unit.side, **_by_way_of(via))
     return unit
 
 
@@ -101,3 +142,19 @@ def current_blocks(tx: Tx, unit_ids: Collection[UUID]) -> dict[UUID, list[Block]
 def _confirm(tx: Tx, unit: Unit) -> None:
     unit.confirmed_at, unit.confirmed_by = tx.now, tx.actor.user_id
     tx.session.add(unit)
+
+
+def _check_nights(tx: Tx, first_night: date, end_night: date | None) -> None:
+    """Raises Invalid for nights that are past, turned round, or too far away to be meant."""
+    horizon = tx.tonight + timedelta(days=2 * 366)
+    problems = []
+    if first_night < tx.tonight - timedelta(days=1) or first_night > horizon:
+        problems.append(FieldProblem("first_night", "night_range"))
+    if end_night is not None and not first_night < end_night <= horizon:
+        problems.append(FieldProblem("end_night", "end_after_first"))
+    if problems:
+        raise Invalid(*problems)
+
+
+def _by_way_of(via: str | None) -> dict[str, Any]:
+    return {} if via is None else {"via": via}

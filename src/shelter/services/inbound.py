@@ -1,101 +1,108 @@
-"""What people answer by SMS. A phone number alone proves nothing: the code of a message does."""
+"""What comes by SMS: understood, dealt with once, answered.
+
+A telephone number alone proves nothing: only a text with the code of a message that went to this
+very number changes anything (``sms_answers``).
+
+What may concern the perpetrator side is settled in a transaction that reads that side alone, before
+the victim side is looked at: whatever is true there, the answer is the same (SAFETY.md §1).
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import select
 
 from shelter import i18n
-from shelter.db.tables import Alert, InboundSeen, Message, Site, Unit, User
-from shelter.domain.sides import SYSTEM
-from shelter.services.alerts import mark_acknowledged
+from shelter.db.tables import InboundSeen
+from shelter.domain.command_words import Verb
+from shelter.domain.commands import Command, Doubt, understand
+from shelter.domain.sides import SYSTEM, Side
+from shelter.services import deaf, sms_answers, who_is_on_call
 from shelter.services.context import Shelter, Tx
-
-YES = frozenset({"OUI", "JA", "YES", "OK", "OKAY"})
-_CODE_LENGTH = 5
+from shelter.services.sms_answers import Said
 
 
-def receive(system: Shelter, sender: str, text: str, provider_id: str) -> str:
-    """Deal with one incoming SMS and give the words to answer; the same one twice does nothing.
+def receive(
+    system: Shelter, sender: str, text: str, provider_id: str, opted: str | None = None
+) -> str:
+    """Deal with one incoming SMS and give the words to answer; "" where the carrier answers itself.
 
-    Only a text with the code of a message that went to this very number changes anything.
+    ``provider_id`` names the SMS: the same one again gets the same answer and has no other effect.
+    ``opted`` is what the carrier made of the text (Twilio's OptOutType), when it says so.
     """
+    command = understand(text, opted)
+    if opted is not None or command.verb in {Verb.OPT_OUT, Verb.OPT_IN}:
+        return system.run(SYSTEM, lambda tx: _carriers_own(tx, sender, command, provider_id))
+    for side in (Side.PERPETRATORS, Side.VICTIMS):
+        answer = system.run(
+            replace(SYSTEM, side=side),
+            lambda tx: _on_this_side(tx, sender, command, provider_id),
+        )
+        if answer is not None:
+            return answer
+    raise AssertionError("the last side answers everybody")
 
-    def handle(tx: Tx) -> str:
-        if tx.session.get(InboundSeen, provider_id) is not None:
-            return ""
+
+def _carriers_own(tx: Tx, sender: str, command: Command, provider_id: str) -> str:
+    """The carrier has answered: nothing is said, but who opted out will hear nothing any more."""
+
+    def note() -> Said:
+        if command.verb is Verb.OPT_OUT:
+            deaf.phone_is_deaf(tx, sender)
+        elif command.verb is Verb.OPT_IN:
+            deaf.phone_hears(tx, sender)
+        return Said(command.verb.value if command.verb else "carrier", "")
+
+    return _once(tx, provider_id, note)
+
+
+def _on_this_side(tx: Tx, sender: str, command: Command, provider_id: str) -> str | None:
+    """The answer, if the text is this side's business; None leaves it to the next one."""
+    message = sms_answers.answered_message(tx, sender, command.codes)
+    asker = who_is_on_call.known(tx, sender) if command.verb is Verb.WHO else None
+    if message is None and asker is None and tx.actor.side is Side.PERPETRATORS:
+        return None
+
+    def deal() -> Said:
+        if asker is not None:
+            return who_is_on_call.answer(tx, asker, command)
+        if message is not None:
+            return sms_answers.answer(tx, message, command)
+        return _of_no_message(tx, command)
+
+    return _once(tx, provider_id, deal)
+
+
+def _of_no_message(tx: Tx, command: Command) -> Said:
+    """Whoever this is, nothing changes, and no row has a part in the answer."""
+    language = command.language or tx.network.languages[0]
+    if command.verb is Verb.HELP:
+        return Said("help", i18n.text(language, "sms.reply_help"))
+    if command.doubt is Doubt.TWO_CODES:
+        return Said("two_codes", i18n.text(language, "sms.reply_two_codes"))
+    if command.codes:
+        return Said("wrong_code", i18n.text(language, "sms.reply_wrong_code"))
+    return Said(
+        command.doubt.value if command.doubt else "unknown_sender",
+        i18n.text(language, "sms.reply_unknown"),
+    )
+
+
+def _once(tx: Tx, provider_id: str, deal: Callable[[], Said]) -> str:
+    """Deal with an SMS, or give the answer that its copy got."""
+    row = tx.session.get(InboundSeen, provider_id)
+    if row is None:
+        row = InboundSeen(provider_id=provider_id, at=tx.now)
         try:
             with tx.session.begin_nested():
-                tx.session.add(InboundSeen(provider_id=provider_id, at=tx.now))
-        except IntegrityError:  # its copy is being dealt with in this moment
-            return ""
-        words = _words(text)
-        message = _message(tx, sender, words)
-        language = _language(tx, message)
-        if message is None or not YES & set(words):
-            return i18n.text(language, "sms.reply_unknown")
-        if message.alert_id is not None:
-            alert = tx.session.get(Alert, message.alert_id, with_for_update=True)
-            if alert is not None:
-                mark_acknowledged(tx, alert, via="sms")
-        elif message.unit_id is not None:
-            unit = tx.session.get(Unit, message.unit_id, with_for_update=True)
-            if unit is not None:
-                unit.confirmed_at, unit.confirmed_by = tx.now, None
-                tx.session.add(unit)
-                tx.record("unit.still_true", f"unit:{unit.id}", side=unit.side, via="sms")
-            return i18n.text(language, "sms.reply_still_true", code=message.code)
-        else:
-            tx.record(
-                "message.answer",
-                f"message:{message.id}",
-                side=message.side,
-                request_id=message.request_id,
-                via="sms",
-            )
-        return i18n.text(language, "sms.reply_acknowledged", code=message.code)
-
-    return system.run(SYSTEM, handle)
-
-
-def _words(text: str) -> list[str]:
-    """Upper-case words without accents: what a tired thumb may have meant."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return re.findall(r"[A-Z0-9]+", plain.upper())[:40]
-
-
-def _message(tx: Tx, sender: str, words: list[str]) -> Message | None:
-    codes = [word for word in words if len(word) == _CODE_LENGTH]
-    if not codes:
-        return None
-    return tx.session.exec(
-        select(Message)
-        .where(col(Message.code).in_(codes), col(Message.recipient) == sender)
-        .order_by(col(Message.created_at).desc())
-    ).first()
-
-
-def _language(tx: Tx, message: Message | None) -> str:
-    """As the message's own side knows the telephone; without a message nobody's rows are searched.
-
-    A number may be known on both sides: the answer to one may not tell of the other.
-    """
-    usual = tx.network.languages[0]
-    if message is None:
-        return usual
-    for query in (
-        select(User.language)
-        .where(col(User.phone) == message.recipient, col(User.side) == message.side)
-        .order_by(col(User.login)),
-        select(Site.contact_language)
-        .where(col(Site.contact_phone) == message.recipient, col(Site.side) == message.side)
-        .order_by(col(Site.created_at), col(Site.id)),
-    ):
-        if (found := tx.session.exec(query).first()) is not None:
-            return found
-    # a duty phone
-    spoken = (each.language for each in tx.network.services if each.key == message.service)
-    return next(spoken, usual)
+                tx.session.add(row)
+        except IntegrityError:  # its copy was being dealt with in this moment
+            query = select(InboundSeen).where(InboundSeen.provider_id == provider_id)
+            return tx.session.exec(query.execution_options(populate_existing=True)).one().answer
+        said = deal()
+        row.command, row.answer = said.what, said.words
+        tx.session.add(row)
+    return row.answer
