@@ -15,7 +15,7 @@ from shelter.messaging.twilio_gateway import state_of
 from shelter.messaging.twilio_http import signature_is_valid
 from shelter.services.context import Shelter
 from shelter.services.inbound import receive
-from shelter.services.outbox import status_report
+from shelter.services.outcomes import status_report
 from shelter_api.access import public
 
 

@@ -27,7 +27,7 @@ from shelter.domain.household import Person
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Role, Side
 from shelter.services import availability, intake
 from shelter.services.context import Shelter, Tx
-from shelter.services.outbox import deliver
+from shelter.services.delivery import deliver
 from shelter.services.sessions import actor_of
 from support.server import NOBODY, As, client_of, running_server
 from support.world import TONIGHT, FakeGateway, World, key, secova_world

@@ -27,7 +27,7 @@ from shelter.domain.messages import MessageState
 from shelter.domain.placements import PlacementState
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import BOTH_SIDES
-from shelter.services import outbox
+from shelter.services import delivery, inquiries
 from shelter.services.audit_chain import verify_chain
 from support.processes import GatewayKind, Work, gateway_of, kill, start
 from support.world import World, secova_world
@@ -80,7 +80,7 @@ def deliver_all(world: World, work: Work) -> None:
     gateway = gateway_of(world.system, work)
     for round_number in range(200):
         world.clock.forward(minutes=2)
-        outbox.deliver(world.system, gateway, f"after-{round_number}")
+        delivery.deliver(world.system, gateway, f"after-{round_number}")
         open_states = {M.PENDING, M.LEASED, M.UNCERTAIN}
         if not any(message.state in open_states for message in world.all(Message)):
             return
@@ -176,8 +176,8 @@ def test_control_without_asking_the_provider_that_message_is_sent_twice(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = _killed_between_acceptance_and_note(world, tmp_path)
-    settle = outbox._settle
-    monkeypatch.setattr(outbox, "_settle", lambda tx, asked, _receipt: settle(tx, asked, None))
+    settle = inquiries._settle
+    monkeypatch.setattr(inquiries, "_settle", lambda tx, asked, _receipt: settle(tx, asked, None))
 
     deliver_all(world, work)
 

@@ -33,9 +33,9 @@ from shelter.domain.retention import USUAL, Kind
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor, Side
 from shelter.services import (
     audit_chain,
+    delivery,
     figures,
     intake,
-    outbox,
     placements,
     retention,
     retention_rules,
@@ -85,13 +85,13 @@ def lived_through(world: World) -> dict[str, set[UUID]]:
         ended["turned away"].add(cancelled.id)
         forgotten = world.ask(actor, note=CANARY, nights=2, **who)
         ended["forgotten"].add(forgotten.id)
-        outbox.deliver(world.system, FakeGateway(), "test")
+        delivery.deliver(world.system, FakeGateway(), "test")
         world.clock.forward(days=2)
         world.do(actor, stays.depart, placement.id)
         turned_away = world.ask(actor, note=CANARY, **who)
         world.do(actor, intake.close, turned_away.id, Outcome.NO_PLACE)
         ended["turned away"].add(turned_away.id)
-    outbox.deliver(world.system, FakeGateway(), "test")
+    delivery.deliver(world.system, FakeGateway(), "test")
     admin = world.user("admin").user_id
     assert admin is not None
     for table in (
@@ -352,7 +352,7 @@ def test_perpetrators_data_go_by_their_own_dates_whatever_victims_do(database: D
     world.do(actors[Side.PERPETRATORS], stays.depart, placement.id)
     victim, live = world.placed(actors[Side.VICTIMS], case_reference="CAS-9")
     world.do(actors[Side.VICTIMS], placements.arrive, live.id)
-    outbox.deliver(world.system, FakeGateway(), "test")
+    delivery.deliver(world.system, FakeGateway(), "test")
     world.clock.forward(days=366)
     retention.run(world.system)
     assert [row.id for row in world.all(Request, side=Side.PERPETRATORS)] == []

@@ -20,7 +20,7 @@ from shelter.messaging.gateway import Refused
 from shelter.services import alerts, intake, placements, sites, units, watch
 from shelter.services.accounts import create_user
 from shelter.services.intake import PlaceOnMap
-from shelter.services.outbox import deliver
+from shelter.services.delivery import deliver
 from shelter.services.placements import StayChoice
 from shelter.services.sites import SiteInput
 from shelter.services.units import UnitInput

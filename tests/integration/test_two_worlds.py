@@ -58,7 +58,7 @@ from shelter.services import (
     units,
 )
 from shelter.services.context import Shelter
-from shelter.services.outbox import deliver
+from shelter.services.delivery import deliver
 from shelter_api.access import signed_in
 from shelter_solver.problem import Problem
 from support.jobs import run_jobs

@@ -16,7 +16,7 @@ from shelter.db.tables import Alert, Message
 from shelter.domain.messages import MessageState
 from shelter.domain.sides import BOTH_SIDES
 from shelter.messaging import STATUS_PATH
-from shelter.services.outbox import deliver
+from shelter.services.delivery import deliver
 from shelter.settings import Twilio
 from support.fake_twilio import FakeTwilio, TakenMessage
 from support.server import client_of
@@ -127,7 +127,7 @@ def test_a_report_that_twilio_did_not_sign_changes_nothing(
     client: TestClient[Litestar], world: World, twilio: FakeTwilio, sent: list[TakenMessage]
 ) -> None:
     before = state(world, sent[0].sid)
-    form, signature = twilio.report(sent[0], "failed", PUBLIC + STATUS_PATH, 30003)
+    form, signature = twilio.report(sent[0], "failed", PUBLIC + STATUS_PATH, 30005)
     with FakeTwilio(auth_token="somebody-elses") as other:
         foreign = other.report(sent[0], "failed", PUBLIC + STATUS_PATH)[1]
     forged: dict[str, tuple[dict[str, str], str | None]] = {
@@ -152,7 +152,7 @@ def test_a_report_that_twilio_did_not_sign_changes_nothing(
         assert state(world, sent[0].sid) == before, name
     # control: the one that was not touched is taken
     assert post(client, STATUS_PATH, form, signature).status_code == 204
-    assert state(world, sent[0].sid) == (MessageState.FAILED, "30003")
+    assert state(world, sent[0].sid) == (MessageState.FAILED, "30005")
 
 
 def test_the_hosts_own_word_does_not_change_what_is_signed(

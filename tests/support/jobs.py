@@ -13,10 +13,13 @@ from shelter.services.context import Shelter
 def run_jobs(system: Shelter, gateway: Gateway) -> None:
     """All jobs in their order, as the ticker would run them; an error is not swallowed."""
 
-    def unguarded(_ticker: Ticker, _name: str, work: Callable[[], object]) -> Callable[[], object]:
+    def unguarded(
+        _ticker: Ticker, _name: str, work: Callable[[], object], *, alone: bool
+    ) -> Callable[[], object]:
         return work
 
     with mock.patch.object(Ticker, "_guarded", unguarded):
-        ticker = Ticker(system, gateway)
+        # one message after the other, so that two runs can be compared
+        ticker = Ticker(system, gateway, at_once=1)
     for job in ticker._scheduler.get_jobs():
         job.func()

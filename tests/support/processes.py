@@ -24,8 +24,8 @@ from shelter.domain.household import Person
 from shelter.domain.messages import Channel, MessageState
 from shelter.messaging.gateway import Gateway, Outgoing, Receipt
 from shelter.services.context import Shelter
+from shelter.services.delivery import deliver
 from shelter.services.local_inbox import LocalInbox
-from shelter.services.outbox import deliver
 from shelter.services.placements import StayChoice
 from support.world import EVENING, TONIGHT, MovableClock, World, keyring, settings_for
 

@@ -1,4 +1,4 @@
-"""The worker: which job runs how often, in one leader at a time."""
+"""The worker: which job runs how often, messages in every worker and the rest in one leader."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from shelter.messaging.gateway import Gateway
 from shelter.services import (
     audit_chain,
     contacts,
+    delivery,
     escalation,
+    inquiries,
     order_alerts,
     retention,
+    rota_gaps,
     sign_in,
     watch,
 )
 from shelter.services.context import Shelter
-from shelter.services.outbox import deliver
 
 _LEADER_LOCK = 7234987235
 log = logs.get("jobs")
@@ -75,19 +77,23 @@ class Leadership:
 
 
 class Ticker:
-    """Runs the jobs until it is stopped."""
+    """Runs the jobs until it is stopped. ``at_once`` messages of a side are handed over at a time.
 
-    def __init__(self, system: Shelter, gateway: Gateway) -> None:
+    Whatever speaks to a provider runs in every worker: leases keep them out of each other's way,
+    and a leader that dies holds up no message.
+    """
+
+    def __init__(
+        self, system: Shelter, gateway: Gateway, *, at_once: int = delivery.AT_ONCE
+    ) -> None:
         self._system = system
         self._leadership = Leadership(system)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
         in_one = system.run
+        in_each = tuple(job for side in Side for job in self._messages(gateway, side, at_once))
         jobs: tuple[tuple[str, float, Callable[[], Any]], ...] = (
-            *(
-                (f"deliver_{side}", 1, partial(deliver, system, gateway, self._owner, (side,)))
-                for side in Side
-            ),
             *((f"escalate_{side}", 1, partial(escalation.escalate, system, side)) for side in Side),
             ("release_expired_holds", 5, lambda: watch.release_expired_holds(system)),
             ("watch_separations", 20, lambda: watch.watch_separations(system)),
@@ -97,12 +103,13 @@ class Ticker:
             ("endings", 300, lambda: watch.announce_endings(system)),
             ("stale", 300, lambda: watch.chase_stale_availability(system)),
             ("note_audit_head", 900, lambda: audit_chain.note_head_daily(system)),
+            ("rota_gaps", 3600, lambda: rota_gaps.watch_gaps(system)),
             ("retention", 3600, lambda: retention.run(system)),
             ("forget_sign_ins", 3600, lambda: in_one(SYSTEM, sign_in.forget_old)),
         )
-        for name, seconds, work in jobs:
+        for name, seconds, work in (*in_each, *jobs):
             self._scheduler.add_job(
-                self._guarded(name, work),
+                self._guarded(name, work, alone=(name, seconds, work) not in in_each),
                 "interval",
                 seconds=seconds,
                 id=name,
@@ -111,18 +118,43 @@ class Ticker:
                 misfire_grace_time=None,
             )
 
+    def _messages(
+        self, gateway: Gateway, side: Side, at_once: int
+    ) -> tuple[tuple[str, float, Callable[[], Any]], ...]:
+        """One side's messages: handed over, and asked about."""
+        system = self._system
+        return (
+            (f"sweep_{side}", 5, partial(delivery.sweep, system, gateway, side)),
+            (f"reconcile_{side}", 1, partial(inquiries.reconcile, system, gateway, side)),
+            (
+                f"hand_over_{side}",
+                1,
+                partial(
+                    delivery.hand_over,
+                    system,
+                    gateway,
+                    self._owner,
+                    side,
+                    at_once=at_once,
+                    enough=self._stopping.is_set,
+                ),
+            ),
+            (f"look_up_{side}", 5, partial(inquiries.look_up, system, gateway, side)),
+        )
+
     def start(self) -> None:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Finish the jobs that run, then stop."""
+        """Finish the jobs that run, then stop; messages that wait are left to other workers."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=True)
         self._leadership.give_up()
 
-    def _guarded(self, name: str, work: Callable[[], Any]) -> Callable[[], None]:
+    def _guarded(self, name: str, work: Callable[[], Any], *, alone: bool) -> Callable[[], None]:
         def run() -> None:
             try:
-                if self._leadership.held():
+                if not alone or self._leadership.held():
                     work()
             except Exception as error:  # a job that fails is tried again at its next tick
                 if isinstance(error, Conflict) and error.code == "no_network":

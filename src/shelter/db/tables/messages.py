@@ -46,9 +46,12 @@ class Message(OneSided, SQLModel, table=True):
     alert_id: uuid.UUID | None = Field(default=None, index=True)
     unit_id: uuid.UUID | None = None
     created_at: datetime = instant(index=True)
+    #: when it is to be handed over; afterwards, when the provider is to be asked about it
     due_at: datetime = instant()
     expires_at: datetime = instant()
     attempts: int = 0
+    #: a carrier could not deliver it for a reason that passes: it is sent once more
+    second_try: bool = False
     lease_owner: str | None = None
     lease_until: datetime | None = instant(nullable=True)
     provider_id: str | None = Field(default=None, index=True)
