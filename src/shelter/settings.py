@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -23,6 +23,21 @@ class Twilio:
     sender: str
     #: another address of the API, for tests against a local server
     api_url: str | None = None
+    #: E.164 number that calls come from; None: no calls
+    caller: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The server that takes mail."""
+
+    host: str
+    port: int
+    #: tls, starttls, or none for a loopback address
+    encryption: str
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Settings:
     #: show demo sign-ins and the local inbox to everybody who is signed in
     demo: bool
     log_level: str
+    smtp: Smtp | None = None
     single_sign_on: SingleSignOn | None = None
     #: the key file's content itself, for installations with a secret manager
     keys: str | None = field(default=None, repr=False)
@@ -98,6 +114,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=public_url,
         key_file=Path(environ.get("SHELTER_KEY_FILE", data_dir / "keys.json")),
         twilio=_twilio(environ),
+        smtp=_smtp(environ),
         worker_inside=environ.get("SHELTER_WORKER_INSIDE", "") in {"1", "true", "yes"},
         demo=environ.get("SHELTER_DEMO", "") in {"1", "true", "yes"},
         log_level=environ.get("SHELTER_LOG_LEVEL", "info"),
@@ -156,4 +173,39 @@ def _twilio(environ: Mapping[str, str]) -> Twilio | None:
         auth_token=environ["TWILIO_AUTH_TOKEN"],
         sender=environ["TWILIO_SENDER"],
         api_url=environ.get("TWILIO_API_URL") or None,
+        caller=_caller(environ),
+    )
+
+
+def _caller(environ: Mapping[str, str]) -> str | None:
+    """The number to call from: its own variable, else the sender where that is a number."""
+    given = environ.get("TWILIO_CALLER") or environ["TWILIO_SENDER"]
+    if given.startswith("+") and given[1:].isdigit():
+        return given
+    if environ.get("TWILIO_CALLER"):
+        raise SettingsError("TWILIO_CALLER: write an international number, such as +3242223344")
+    return None
+
+
+SMTP_PORTS = {"smtps": 465, "smtp": 587}
+
+
+def _smtp(environ: Mapping[str, str]) -> Smtp | None:
+    url = environ.get("SHELTER_SMTP_URL")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in SMTP_PORTS or not parts.hostname:
+        raise SettingsError("SHELTER_SMTP_URL: write smtps://USER:PASSWORD@HOST or smtp://…")
+    sender = environ.get("SHELTER_MAIL_FROM")
+    if not sender or "@" not in sender:
+        raise SettingsError("SHELTER_MAIL_FROM: write the address that mail comes from")
+    local = parts.hostname in LOOPBACK
+    return Smtp(
+        host=parts.hostname,
+        port=parts.port or SMTP_PORTS[parts.scheme],
+        encryption="tls" if parts.scheme == "smtps" else "none" if local else "starttls",
+        sender=sender,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
     )

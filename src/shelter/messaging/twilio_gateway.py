@@ -6,8 +6,7 @@ is therefore an unknown outcome, and the random code in the text finds the messa
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shelter.domain.messages import Channel, MessageState
@@ -16,7 +15,6 @@ from shelter.messaging.gateway import (
     OutcomeUnknown,
     Outgoing,
     Receipt,
-    Refused,
     TryLater,
 )
 from shelter.messaging.twilio_http import (
@@ -25,12 +23,16 @@ from shelter.messaging.twilio_http import (
     SETTLES_AFTER_S,
     NotOk,
     client_for,
+    price_of,
     problem_of,
+    problem_of_asking,
 )
 from shelter.settings import Twilio
 
 #: between this machine's clock and Twilio's
 CLOCK_SLACK = timedelta(hours=1)
+#: seconds that Twilio's queue may keep a message, as Twilio advises at least and allows at most
+SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 6, 36_000
 PAGE_SIZE = 200
 #: more than anybody is sent; a list that is longer than this does not end
 MAX_PAGES = 100
@@ -58,7 +60,6 @@ class TwilioGateway:
     """Sends from a number, or through a messaging service when the sender is ``MG…``."""
 
     name = "twilio"
-    settles_after_s = SETTLES_AFTER_S
 
     def __init__(
         self,
@@ -67,25 +68,37 @@ class TwilioGateway:
         status_callback: str | None = None,
         timeout_s: tuple[float, float] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
         page_size: int = PAGE_SIZE,
+        settles_after_s: float = SETTLES_AFTER_S,
     ) -> None:
+        self.settles_after_s = settles_after_s
         self._sender: dict[str, str] = (
             {"messaging_service_sid": settings.sender}
             if settings.sender.startswith("MG")
             else {"from_": settings.sender}
         )
-        self._callback = {"status_callback": status_callback} if status_callback else {}
+        self._status_callback = status_callback
         self._page_size = page_size
         self._client = client_for(settings, timeout_s)
 
     def __repr__(self) -> str:
         return "TwilioGateway()"
 
+    def _callback(self, out: Outgoing) -> dict[str, str]:
+        """Reports come to an address with our id: one may be here before we know Twilio's."""
+        if self._status_callback is None:
+            return {}
+        return {"status_callback": f"{self._status_callback}?m={out.message_id}"}
+
     def send(self, out: Outgoing) -> Receipt:
         """See ``Gateway.send``."""
         problem: GatewayError
         try:
             message = self._client.messages.create(
-                to=out.to, body=out.body, **self._sender, **self._callback
+                to=out.to,
+                body=out.body,
+                validity_period=_seconds_until(out.useful_until),
+                **self._sender,
+                **self._callback(out),
             )
             if isinstance(message.sid, str) and message.sid:
                 return _receipt(message)
@@ -116,13 +129,8 @@ class TwilioGateway:
             if message.sid == provider_id:
                 return _receipt(message)
             problem = TryLater()
-        except NotOk as answer:
-            if answer.status == 404 and answer.error_code is not None:
-                problem = Refused(answer.error_code)
-            else:
-                problem = TryLater(answer.retry_after_s, answer.error_code)
-        except Exception:
-            problem = TryLater()
+        except Exception as error:
+            problem = problem_of_asking(error)
         raise problem
 
     def _find(self, to: str, code: str, since: datetime) -> Receipt | None:
@@ -144,22 +152,17 @@ class TwilioGateway:
         raise TryLater
 
 
+def _seconds_until(moment: datetime) -> int:
+    """How long Twilio may keep a message in its queue: it drops what would come too late."""
+    left = (moment - datetime.now(UTC)).total_seconds()
+    return int(min(max(left, SHORTEST_VALIDITY_S), LONGEST_VALIDITY_S))
+
+
 def _receipt(message: Any) -> Receipt:
     code = message.error_code
     return Receipt(
         message.sid,
         state_of(message.status),
         None if code is None else str(code),
-        *_price(message.price, message.price_unit),
+        *price_of(message.price, message.price_unit),
     )
-
-
-def _price(price: object, unit: object) -> tuple[int | None, str | None]:
-    """Millionths of a currency. Twilio writes a cost as a negative amount, and null at first."""
-    try:
-        amount = Decimal(str(price))
-    except InvalidOperation:
-        return None, None
-    if not amount.is_finite() or not isinstance(unit, str):
-        return None, None
-    return int(abs(amount) * 1_000_000), unit.upper()

@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,6 +129,26 @@ def _of_answer(answer: NotOk) -> GatewayError:
         return Refused(code)
     # A 4xx in other words than Twilio's comes from something in between, and proves nothing.
     return OutcomeUnknown(f"HTTP {answer.status}")
+
+
+def problem_of_asking(error: Exception) -> GatewayError:
+    """What an error proves when only a question was asked: Refused when there is no such thing."""
+    if not isinstance(error, NotOk):
+        return TryLater()
+    if error.status == 404 and error.error_code is not None:
+        return Refused(error.error_code)
+    return TryLater(error.retry_after_s, error.error_code)
+
+
+def price_of(price: object, unit: object) -> tuple[int | None, str | None]:
+    """Millionths of a currency. Twilio writes a cost as a negative amount, and null at first."""
+    try:
+        amount = Decimal(str(price))
+    except InvalidOperation:
+        return None, None
+    if not amount.is_finite() or not isinstance(unit, str):
+        return None, None
+    return int(abs(amount) * 1_000_000), unit.upper()
 
 
 def _never_connected(error: Exception) -> bool:

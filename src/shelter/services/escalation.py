@@ -92,6 +92,14 @@ def stop(tx: Tx, alert: Alert) -> None:
             tx.session.add(step)
 
 
+def goes_on(tx: Tx, alert_id: UUID) -> bool:
+    """Whether a lost message of this alert needs no other care: the next step comes at once."""
+    alert = tx.session.get(Alert, alert_id)
+    if alert is None or alert.acknowledged_at is not None:
+        return True
+    return alert.kind in URGENT and any(step.ended is None for step in steps_of(tx, alert_id))
+
+
 def steps_of(tx: Tx, alert_id: UUID) -> Sequence[AlertStep]:
     return tx.session.exec(
         select(AlertStep).where(col(AlertStep.alert_id) == alert_id).order_by(col(AlertStep.number))
@@ -169,7 +177,11 @@ def _unheard(tx: Tx, side: Side) -> SelectOfScalar[UUID]:
             col(following.due_at) > tx.now,
             sa.or_(
                 col(Message.state).in_(LOST),
-                sa.and_(col(Message.state) != MessageState.DELIVERED, col(told.ended_at) <= late),
+                sa.and_(
+                    col(Message.state) != MessageState.DELIVERED,
+                    col(Message.channel) != Channel.MAIL,  # nobody says when a mail arrived
+                    col(told.ended_at) <= late,
+                ),
             ),
         )
     )
