@@ -17,7 +17,7 @@ from shelter.db.session import Database
 from shelter.db.tables import Alert, AlertStep, AuditEntry, InboundSeen, Message, Unit, User
 from shelter.domain.alerts import AlertKind, StepEnd
 from shelter.domain.household import Person
-from shelter.domain.sides import SYSTEM
+from shelter.domain.sides import SYSTEM, Side
 from shelter.services import intake, placements, sms_answers, watch
 from shelter.services.context import Tx
 from shelter.services.inbound import receive
@@ -365,7 +365,7 @@ def test_the_answer_to_one_side_tells_nothing_of_the_other(world: World, say: Sa
         assert user is not None
         user.phone, user.language = phone, "nl"
         tx.session.add(user)
-        twin = Message(**message.model_dump(exclude={"id", "side", "occasion"}), side="victims")
+        twin = Message(**message.model_dump(exclude={"id", "side", "occasion"}), side=Side.VICTIMS)
         tx.session.add(twin)  # codes are unique on a side only
 
     world.system.run(SYSTEM, share)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 #: a date without a year that was so long ago at most is one that is past, not one of next year
 _JUST_PAST = timedelta(days=60)
+_A_YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _near(day: Day, tonight: date) -> date:
             found = _date(day, year)
         except ImpossibleDates:  # 29 February
             continue
-        if found >= tonight - _JUST_PAST:
+        if -_JUST_PAST <= found - tonight <= _A_YEAR:
             return found
     raise ImpossibleDates("there is no such day")
 

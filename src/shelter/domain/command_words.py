@@ -94,7 +94,9 @@ _POLITE: Mapping[str, str] = {
 #: "to", between two dates or before the only one
 TO = _words("AU JUSQUAU JUSQUA JUSQUE JUSQU TOT TM BIS ZUM TO UNTIL TILL THROUGH")
 #: beside "to" or "from", and of no meaning there
-BESIDE_A_DATE = _words("EN MET INCLUS INCLUSIVE INBEGREPEN EINSCHLIESSLICH A LE DEN AM ON OP")
+BESIDE_A_DATE = _words("EN MET A LE DEN AM ON OP")
+#: behind the last date: it counts, as it does here anyway
+INCLUDED = _words("INCLUS INCLUSE INCLUSIVE INCLUSIEF INBEGREPEN EINSCHLIESSLICH INCLUDED")
 #: "from" when a "to" follows
 FROM = _words("DU VAN VOM VON")
 #: "from" that needs no "to": until further notice

@@ -8,19 +8,17 @@ BCDFG", "oui BCDFG si…" and "oui BCDFG ?" are answered with what to write inst
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shelter.domain.codes import ALPHABET
 from shelter.domain.command_dates import Day, SaidNights
+from shelter.domain.command_tokens import MOST_SIGNS, UNKNOWN, Token, is_day, readings_of, tokens_of
 from shelter.domain.command_words import (
     BESIDE_A_DATE,
-    FRIENDLY,
     FROM,
     FROM_ON,
-    MONTHS,
+    INCLUDED,
     ON_CALL_WORDS,
     OPT_IN_WORDS,
     OPT_OUT_WORDS,
@@ -31,9 +29,8 @@ from shelter.domain.command_words import (
     Verb,
 )
 
-CODE_LENGTH = 5
-#: what is behind this is not read, and nobody means a command with so many words
-MOST_SIGNS, MOST_WORDS = 1600, 40
+#: nobody means a command with more
+MOST_WORDS = 40
 
 
 class Doubt(StrEnum):
@@ -114,7 +111,7 @@ def understand(text: str, opted: str | None = None) -> Command:
         return Command(Verb.OPT_OUT)
     if alone in OPT_IN_WORDS:
         return Command(Verb.OPT_IN)
-    reading = _Reading(_plain(text))
+    reading = _Reading(tokens_of(text))
     verbs = reading.verbs
     if verbs == {Verb.WHO}:
         about = tuple(w for w in reading.others if w not in ON_CALL_WORDS)
@@ -149,75 +146,10 @@ def _doubt(reading: _Reading, verbs: set[Verb], verb: Verb | None) -> Doubt | No
     return None
 
 
-def _plain(text: str) -> str:
-    """Capitals without accents; full-width and other dressed-up letters as ordinary ones."""
-    parts = unicodedata.normalize("NFKD", text[:MOST_SIGNS])
-    kept = "".join(c for c in parts if unicodedata.category(c) not in {"Mn", "Me", "Cf"})
-    joined = re.sub(r"(?<=\w)['’‘`´](?=\w)", "", kept.upper())  # d'accord, jusqu'au
-    return re.sub(r"\bT/M\b", "TM", joined)
-
-
-# --- tokens -------------------------------------------------------------------------------------
-
-_TOKEN = re.compile(
-    r"""
-    (?P<date>(?<![A-Z0-9])\d{1,2}(?:\s?/\s?|\.\s?)\d{1,2}(?:[/.](?:\d{4}|\d{2}))?(?![A-Z0-9/])
-      | (?<![A-Z0-9])\d{1,2}-\d{1,2}-\d{4}(?![A-Z0-9]))
-    | (?P<number>(?<![A-Z0-9])\d{1,2}(?:ER|E|STE|TH|ST|ND|RD)?(?![A-Z0-9]))
-    | (?P<word>[A-Z0-9]+)
-    | (?P<dash>[-–—])
-    | (?P<nothing>[\s.,;:!()"'=+*_/<>«»’‘“”„…\[\]\#&]+)
-    | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
-_UNKNOWN = "?"
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    day: Day | None = None
-
-
-def _tokens(plain: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(plain):
-        kind, text = str(match.lastgroup), match.group()
-        if kind == "date":
-            day, month, *year = (int(part) for part in re.split(r"[/.\-\s]+", text))
-            yield _Token(kind, text, Day(day, month, _year(year[0]) if year else None))
-        elif kind == "word":
-            yield from (_Token(kind, part) for part in _apart(text))
-        elif kind == "other" and text not in FRIENDLY:
-            yield _Token("word", _UNKNOWN)
-        elif kind in {"number", "dash"}:
-            yield _Token(kind, text)
-
-
-def _apart(word: str) -> tuple[str, ...]:
-    """ "OUIBCDFG" is a command and a code."""
-    for command, code in (
-        (word[:-CODE_LENGTH], word[-CODE_LENGTH:]),
-        (word[CODE_LENGTH:], word[:CODE_LENGTH]),
-    ):
-        if command in VERBS and set(code) <= set(ALPHABET):
-            return command, code
-    return (word,)
-
-
-def _year(number: int) -> int:
-    return number + 2000 if number < 100 else number
-
-
-# --- one text -----------------------------------------------------------------------------------
-
-
 class _Reading:
     """The parts of a text: commands, dates, codes, and the words that are none of these."""
 
-    def __init__(self, plain: str) -> None:
-        tokens = _with_month_names(list(_tokens(plain)))
+    def __init__(self, tokens: list[Token]) -> None:
         self.verbs: set[Verb] = {VERBS[t.text] for t in tokens if t.text in VERBS}
         known = [SPOKEN[t.text] for t in tokens if t.text in SPOKEN]
         spoken = frozenset.intersection(*known) if known else frozenset()
@@ -229,11 +161,11 @@ class _Reading:
         self.others: list[str] = []
         self._take_codes(rest)
         if len(tokens) > MOST_WORDS:
-            self.others.append(_UNKNOWN)
+            self.others.append(UNKNOWN)
 
-    def _take_dates(self, tokens: list[_Token]) -> list[_Token | None]:
+    def _take_dates(self, tokens: list[Token]) -> list[Token | None]:
         """Read the dates; what is left of the tokens, with None where something was taken."""
-        left: list[_Token | None] = [
+        left: list[Token | None] = [
             None if t.text in VERBS or t.text in POLITE else t for t in tokens
         ]
         places = [n for n, token in enumerate(tokens) if token.kind == "date"]
@@ -248,7 +180,7 @@ class _Reading:
             begin, between = _connectives(tokens, places[1])
             if begin != places[0] + 1 or not between & TO or before & TO:
                 self.unclear_dates = True
-        elif before & TO and start and _is_day(tokens[start - 1]):
+        elif before & TO and start and is_day(tokens[start - 1]):
             assert first is not None
             number = int(re.sub(r"\D", "", tokens[start - 1].text))
             first = Day(number, first.month, first.year)
@@ -261,11 +193,16 @@ class _Reading:
             last = None
         elif before & FROM:
             self.unclear_dates = True
+        end = places[-1] + 1
+        if end < len(tokens) and tokens[end].kind == "dash":  # "12/3-": and then?
+            self.unclear_dates = True
+        if end < len(tokens) and tokens[end].text in INCLUDED:
+            end += 1
         self.nights = SaidNights(first, last)
-        left[start : places[-1] + 1] = [None] * (places[-1] + 1 - start)
+        left[start:end] = [None] * (end - start)
         return left
 
-    def _take_codes(self, left: list[_Token | None]) -> None:
+    def _take_codes(self, left: list[Token | None]) -> None:
         run: list[str] = []
         for token in (*left, None):
             if token is not None and token.kind == "dash":
@@ -274,41 +211,21 @@ class _Reading:
                 run.append(token.text)
                 continue
             whole = "".join(run)
-            parts = [whole] if _readings(whole) and _UNKNOWN not in run else run
+            parts = [whole] if readings_of(whole) and UNKNOWN not in run else run
             for part in parts:
-                if not (readings := _readings(part)):
+                if not (readings := readings_of(part)):
                     self.others.append(part)
                 elif readings not in self.codes:
                     self.codes.append(readings)
             run = []
+        if any(len(readings) == 1 for readings in self.codes):
+            # "nicht" beside a code is a word
+            guesses = [readings for readings in self.codes if len(readings) > 1]
+            self.codes = [readings for readings in self.codes if len(readings) == 1]
+            self.others.extend(UNKNOWN for _ in guesses)
 
 
-def _with_month_names(tokens: list[_Token]) -> list[_Token]:
-    """ "12 mars", "1er mars 2027" as dates."""
-    out: list[_Token] = []
-    for token in tokens:
-        month = MONTHS.get(token.text)
-        if month is not None and out and _is_day(out[-1]):
-            number = int(re.sub(r"\D", "", out.pop().text))
-            out.append(_Token("date", "", Day(number, month)))
-        elif out and out[-1].day is not None and not out[-1].text and _is_year(token):
-            written = out.pop().day
-            assert written is not None
-            out.append(_Token("date", token.text, Day(written.day, written.month, int(token.text))))
-        else:
-            out.append(token)
-    return out
-
-
-def _is_day(token: _Token) -> bool:
-    return token.kind == "number" and 1 <= int(re.sub(r"\D", "", token.text)) <= 31
-
-
-def _is_year(token: _Token) -> bool:
-    return token.kind == "word" and re.fullmatch(r"20\d\d", token.text) is not None
-
-
-def _connectives(tokens: list[_Token], place: int) -> tuple[int, set[str]]:
+def _connectives(tokens: list[Token], place: int) -> tuple[int, set[str]]:
     """The words that lead to the date at ``place``: where they begin, and which they are.
 
     A dash says "to" when something that may be a day stands before it.
@@ -318,7 +235,7 @@ def _connectives(tokens: list[_Token], place: int) -> tuple[int, set[str]]:
     while start:
         token = tokens[start - 1]
         if token.kind == "dash":
-            if start >= 2 and (tokens[start - 2].kind == "date" or _is_day(tokens[start - 2])):
+            if start >= 2 and (tokens[start - 2].kind == "date" or is_day(tokens[start - 2])):
                 said.add("TO")
         elif token.text in TO | FROM | FROM_ON | BESIDE_A_DATE:
             said.add(token.text)
@@ -326,22 +243,3 @@ def _connectives(tokens: list[_Token], place: int) -> tuple[int, set[str]]:
             break
         start -= 1
     return start, said
-
-
-# --- codes --------------------------------------------------------------------------------------
-
-#: signs that no code has, and those that may have been read as them
-_LOOKS_LIKE = {"O": "DQ", "0": "DQ", "I": "JT", "1": "JT", "L": "JT"}
-
-
-def _readings(typed: str) -> frozenset[str]:
-    """The codes that may be meant: the one that was typed, or two where one sign is in no code."""
-    if len(typed) != CODE_LENGTH:
-        return frozenset()
-    strange = [n for n, sign in enumerate(typed) if sign not in ALPHABET]
-    if not strange:
-        return frozenset({typed})
-    if len(strange) > 1 or typed[strange[0]] not in _LOOKS_LIKE:
-        return frozenset()
-    at = strange[0]
-    return frozenset(f"{typed[:at]}{sign}{typed[at + 1 :]}" for sign in _LOOKS_LIKE[typed[at]])
