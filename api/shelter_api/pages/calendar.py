@@ -109,7 +109,7 @@ def read_feed(request: Call, name: FromPath[str]) -> Response[bytes]:
         raise NotFound("not_found", what="page")
     return Response(
         calendar_feed.read_feed(system_of(request), token),
-        media_type="text/calendar; charset=utf-8",
+        media_type="text/calendar",
     )
 
 
