@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -27,7 +28,8 @@ from shelter.domain.orders import (
 from shelter.domain.toml_reader import NetworkFileError
 from shelter.networks import bundled
 
-S, A = OrderState, OrderAct
+S: TypeAlias = OrderState
+A: TypeAlias = OrderAct
 BRUSSELS = ZoneInfo("Europe/Brussels")
 LAW = OrderLaw()
 

@@ -11,10 +11,12 @@ from shelter import i18n
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.availability import BlockReason, Freshness, Sharing
+from shelter.domain.contacts import CHANNELS, PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
 from shelter.domain.free_text import Found
 from shelter.domain.household import Language, Person
 from shelter.domain.messages import MessageState
+from shelter.domain.orders import OrderState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
 from shelter.domain.sides import Role, Side
@@ -101,6 +103,18 @@ def _put_together() -> set[str]:
             *(f"state.{state}" for state in (*OverrideState, "over")),
             *(f"decided_by.{state}" for state in ("approved", "declined")),
         },
+        "order": {
+            *(f"state.{state}" for state in OrderState),
+            "step.extended",
+            "step.ends",
+            *(f"act.{act}{part}" for act in ("lift", "end") for part in ("", ".sure", ".yes")),
+        },
+        "contact": {
+            *(f"channel.{channel}" for channel in CHANNELS),
+            *(f"send.{message}" for message in PersonMessage),
+            "change",
+            "new",
+        },
         "reason": _in_code(r'\bReason\("([a-z_]+)"') - {"no_units", "unverified"},
         "blocked": {*(code for code, _ in RULES), "no_units", "unverified"},
         "change": _changes(),
@@ -119,7 +133,8 @@ def _history() -> set[str]:
     decisions = _in_code(r'_record\(tx, "(glass\.[a-z_]+)"') | {
         f"override.{what}" for what in ("ask", "approve", "decline", "withdraw")
     }
-    return moves | decisions | _in_code(rf'\.record\(\s*"((?:{about_one})\.[a-z_]+)"')
+    contact = _in_code(r'_note\(tx, request, "(contact\.[a-z_]+)"')
+    return moves | decisions | contact | _in_code(rf'\.record\(\s*"((?:{about_one})\.[a-z_]+)"')
 
 
 def _changes() -> set[str]:

@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from shelter.domain.errors import NotFound
 from shelter.domain.sides import Role
 from shelter.services import inbound, local_inbox, outbox
+from shelter.services.person_messages import shown_recipient
 from shelter_api.access import only, signed_in
 from shelter_api.pages.common import Call, system_of
 from shelter_api.pages.forms import Form, Posted
@@ -20,7 +21,11 @@ READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 
 @get("/messages", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def messages(request: Call) -> Response[Any]:
-    return show(request, "messages.html", lambda tx: {"messages": outbox.list_messages(tx)})
+    return show(
+        request,
+        "messages.html",
+        lambda tx: {"messages": outbox.list_messages(tx), "recipient": shown_recipient},
+    )
 
 
 def _refuse_unless_demo(request: Call) -> None:

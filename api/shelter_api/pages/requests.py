@@ -13,10 +13,10 @@ from shelter.domain.errors import Conflict, Invalid, ShelterError
 from shelter.domain.placements import LIVE
 from shelter.domain.requests import STATED_OUTCOMES, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
-from shelter.services import allocate, intake, looks, overrides, placements
+from shelter.services import allocate, intake, looks, orders, overrides, placements
 from shelter.services.context import Tx, found
 from shelter_api.access import only
-from shelter_api.pages import request_form, views
+from shelter_api.pages import contacts, request_form, views
 from shelter_api.pages.common import Call, Notice, read, system_of, write_once
 from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.moves import stays_of
@@ -114,6 +114,9 @@ def show_request(
                 (found(tx.rows.get(Site, each.site_id), "site").name, each.until)
                 for each in overrides.in_force(tx, row)
             ],
+            "orders": orders.orders_of(tx, row),
+            "is_past": orders.is_past,
+            **contacts.section(tx, row),
             "works_on_it": tx.actor.role is Role.ON_CALL,
             "outcomes": [each for each in Outcome if each in STATED_OUTCOMES],
             "urgencies": tuple(reversed(Urgency)),

@@ -9,11 +9,13 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromQuery, JSONBody
 
+from shelter.db.tables import Message
 from shelter.domain.errors import NotFound
 from shelter.domain.messages import Channel, MessageState
 from shelter.domain.sides import Role
 from shelter.services import inbound, local_inbox, outbox
 from shelter.services.context import Tx
+from shelter.services.person_messages import shown_recipient
 from shelter_api.access import only, signed_in
 from shelter_api.v1.common import (
     Call,
@@ -33,6 +35,7 @@ READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
 class MessageOut(Out):
     id: UUID
     state: MessageState
+    #: of a housed person never the number
     recipient: str
     body: str
     created_at: datetime
@@ -67,6 +70,11 @@ class ReplyOut(Out):
     answer: str
 
 
+def message_out(row: Message) -> MessageOut:
+    columns = {name: getattr(row, name) for name in MessageOut.model_fields}
+    return MessageOut(**(columns | {"recipient": shown_recipient(row)}))
+
+
 @get("/messages", sync_to_thread=True, **only(*READERS))
 def messages(request: Call, after: Cursor = None, limit: FromQuery[int] = 50) -> MessageList:
     """What was sent to your service's phones and about its requests, in pages."""
@@ -75,7 +83,7 @@ def messages(request: Call, after: Cursor = None, limit: FromQuery[int] = 50) ->
     def look(tx: Tx) -> MessageList:
         rows = outbox.list_messages(tx, after=place, limit=size + 1)
         page, following = page_of(rows, size)
-        return MessageList(items=[MessageOut.model_validate(row) for row in page], next=following)
+        return MessageList(items=[message_out(row) for row in page], next=following)
 
     return read(request, look)
 
