@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -38,6 +39,20 @@ class Fault(Enum):
     TAKEN_NAMELESS = auto()  # accepted, answered 201 with JSON that names no message
 
 
+#: what goes wrong in a bad night, and how often each compared with the others
+BAD_NIGHT: dict[Fault, float] = {
+    Fault.THROTTLED: 4,
+    Fault.ERROR: 2,
+    Fault.ERROR_PAGE: 1,
+    Fault.DROPPED: 2,
+    Fault.TAKEN_REPLY_LOST: 4,
+    Fault.TAKEN_ERROR: 2,
+    Fault.TAKEN_HANGS: 1,
+    Fault.TAKEN_GARBAGE: 2,
+    Fault.TAKEN_NAMELESS: 2,
+}
+
+
 @dataclass
 class TakenMessage:
     """A message as Twilio keeps it."""
@@ -53,6 +68,8 @@ class TakenMessage:
     sent: datetime | None = None
     error_code: int | None = None
     direction: str = "outbound-api"
+    #: as Twilio writes it: negative, and null until it is known
+    price: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,10 @@ class FakeTwilio:
     def __post_init__(self) -> None:
         self._faults: list[Fault | None] = []
         self._refused: dict[str, Refusal] = {}
+        self._by_number: dict[str, list[TakenMessage]] = {}
+        self._by_sid: dict[str, TakenMessage] = {}
+        self._chance: random.Random | None = None
+        self._share = 0.0
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -113,6 +134,11 @@ class FakeTwilio:
         with self._lock:
             self._faults.extend(faults)
 
+    def fail_at_random(self, share: float, seed: int) -> None:
+        """From now on this share of all requests fails, as in a bad night; 0 ends it."""
+        with self._lock:
+            self._share, self._chance = share, random.Random(seed)
+
     def refuse(self, number: str, code: int, status: int = 400) -> None:
         """Every message to ``number`` is refused from now on (21211, 21610, 21614 …)."""
         self._refused[number] = Refusal(code, status)
@@ -131,6 +157,8 @@ class FakeTwilio:
         message = TakenMessage(**(values | changes))
         with self._lock:
             self.accepted.append(message)
+            self._by_number.setdefault(message.to, []).append(message)
+            self._by_sid[message.sid] = message
         return message
 
     def report(
@@ -168,11 +196,17 @@ class FakeTwilio:
 
     def _next_fault(self) -> Fault | None:
         with self._lock:
-            return self._faults.pop(0) if self._faults else None
+            if self._faults:
+                return self._faults.pop(0)
+            if self._chance is None or self._chance.random() >= self._share:
+                return None
+            [fault] = self._chance.choices([*BAD_NIGHT], [*BAD_NIGHT.values()])
+            return fault
 
-    def _newest_first(self) -> list[TakenMessage]:
+    def _newest_first(self, number: str | None) -> list[TakenMessage]:
         with self._lock:
-            return sorted(self.accepted, key=lambda m: m.created, reverse=True)
+            known = self.accepted if number is None else self._by_number.get(number, [])
+            return sorted(known, key=lambda m: m.created, reverse=True)
 
     def _resource(self, message: TakenMessage) -> dict[str, Any]:
         uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{message.sid}"
@@ -190,8 +224,8 @@ class FakeTwilio:
             "messaging_service_sid": message.service_sid,
             "num_media": "0",
             "num_segments": "0" if message.service_sid else "1",
-            "price": None,
-            "price_unit": None,
+            "price": message.price,
+            "price_unit": "EUR" if message.price else None,
             "sid": message.sid,
             "status": message.status,
             "subresource_uris": {"media": f"{uri}/Media.json"},
@@ -275,16 +309,26 @@ class _Handler(BaseHTTPRequestHandler):
         if refusal is not None:
             self._refuse(refusal)
             return
-        self._answer(200, json.dumps(self._page(query)))
+        sid = self._sid()
+        if sid is None:
+            self._answer(200, json.dumps(self._page(query)))
+        elif sid in self.fake._by_sid:
+            self._answer(200, json.dumps(self.fake._resource(self.fake._by_sid[sid])))
+        else:
+            self._refuse(Refusal(20404, 404, f"The requested resource {sid} was not found"))
+
+    def _sid(self) -> str | None:
+        """Of the one message that is asked for; None when it is all of them."""
+        folder, _, name = urlsplit(self.path).path.removesuffix(".json").rpartition("/")
+        return name if folder.endswith("/Messages") else None
 
     def _page(self, query: dict[str, str]) -> dict[str, Any]:
         size = min(int(query.get("PageSize", "50")), 1000)
         number = int(query.get("Page", "0"))
         found = [
             message
-            for message in self.fake._newest_first()
-            if query.get("To") in {None, message.to}
-            and query.get("From") in {None, message.sender}
+            for message in self.fake._newest_first(query.get("To"))
+            if query.get("From") in {None, message.sender}
             # Twilio filters by date_sent, so a message that still waits is not in the answer
             and _is_sent_between(message, query.get("DateSent>"), query.get("DateSent<"))
         ]
@@ -312,7 +356,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refusal_of_caller(self) -> Refusal | None:
         path = urlsplit(self.path).path
-        if path != f"/2010-04-01/Accounts/{self.fake.account_sid}/Messages.json":
+        base = f"/2010-04-01/Accounts/{self.fake.account_sid}/Messages"
+        if path != f"{base}.json" and not path.startswith(f"{base}/"):
             return Refusal(20404, 404, f"The requested resource {path} was not found")
         pair = f"{self.fake.account_sid}:{self.fake.auth_token}".encode()
         expected = "Basic " + base64.b64encode(pair).decode()

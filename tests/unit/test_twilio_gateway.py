@@ -89,7 +89,34 @@ def test_a_messaging_service_takes_the_place_of_a_number(twilio: FakeTwilio) -> 
 def test_the_address_for_reports_goes_along(twilio: FakeTwilio) -> None:
     callback = "https://shelter.example/v1/twilio/status"
     TwilioGateway(account(twilio), status_callback=callback).send(OUT)
-    assert twilio.accepted[0].status_callback == callback
+    assert twilio.accepted[0].status_callback == f"{callback}?m={OUT.message_id}"
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(-1, 6), (2, 7200), (24, 36_000)])
+def test_twilio_itself_drops_a_message_that_would_come_too_late(
+    twilio: FakeTwilio, gateway: TwilioGateway, hours: int, expected: int
+) -> None:
+    gateway.send(replace(OUT, useful_until=datetime.now(UTC) + timedelta(hours=hours)))
+    [(_, form)] = twilio.requests
+    assert expected - 30 <= int(form["ValidityPeriod"]) <= expected
+
+
+def test_a_message_that_twilio_has_can_be_looked_up(
+    twilio: FakeTwilio, gateway: TwilioGateway
+) -> None:
+    sent = gateway.send(OUT)
+    assert gateway.look(sent.provider_id, Channel.SMS).state is MessageState.ACCEPTED
+    [taken] = twilio.accepted
+    taken.status, taken.error_code, taken.price = "undelivered", 30005, "-0.07900"
+    seen = gateway.look(sent.provider_id, Channel.SMS)
+    assert (seen.state, seen.error_code) == (MessageState.UNDELIVERED, "30005")
+    assert (seen.price_micros, seen.currency) == (79_000, "EUR")
+    with pytest.raises(Refused, match="20404"):
+        gateway.look("SM" + "0" * 32, Channel.SMS)
+    twilio.fail_next(Fault.ERROR, Fault.THROTTLED, Fault.DROPPED, Fault.TAKEN_GARBAGE)
+    for _ in range(4):
+        with pytest.raises(TryLater):
+            gateway.look(sent.provider_id, Channel.SMS)
 
 
 # What is known not to have been accepted may be sent again.
@@ -392,7 +419,7 @@ def test_with_an_account_it_is_twilio_and_reports_come_to_the_public_address() -
     assert chosen.name == "twilio"
     sms = chosen.of(Channel.SMS)
     assert isinstance(sms, TwilioGateway)
-    assert sms._callback == {"status_callback": "https://shelter.example" + STATUS_PATH}
+    assert sms._status_callback == "https://shelter.example" + STATUS_PATH
 
 
 def test_twilio_is_not_given_an_address_that_it_cannot_reach() -> None:
@@ -400,7 +427,7 @@ def test_twilio_is_not_given_an_address_that_it_cannot_reach() -> None:
     assert isinstance(chosen, ByChannel)
     sms = chosen.of(Channel.SMS)
     assert isinstance(sms, TwilioGateway)
-    assert sms._callback == {}
+    assert sms._status_callback is None
 
 
 def test_the_environment_does_not_redirect_the_client(

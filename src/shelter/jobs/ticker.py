@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from shelter import logs
@@ -31,6 +33,7 @@ from shelter.services import (
 from shelter.services.context import Shelter
 
 _LEADER_LOCK = 7234987235
+_JOBS_AT_MOST = 40
 log = logs.get("jobs")
 
 
@@ -90,7 +93,12 @@ class Ticker:
         self._leadership = Leadership(system)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._stopping = threading.Event()
-        self._scheduler = BackgroundScheduler(timezone="UTC")
+        # a round that is still at work when its next is due is no news
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+        # a thread for each job: none waits because others are waiting for a provider
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", executors={"default": ThreadPoolExecutor(_JOBS_AT_MOST)}
+        )
         in_one = system.run
         in_each = tuple(job for side in Side for job in self._messages(gateway, side, at_once))
         jobs: tuple[tuple[str, float, Callable[[], Any]], ...] = (
@@ -122,24 +130,15 @@ class Ticker:
         self, gateway: Gateway, side: Side, at_once: int
     ) -> tuple[tuple[str, float, Callable[[], Any]], ...]:
         """One side's messages: handed over, and asked about."""
-        system = self._system
+        system, enough = self._system, self._stopping.is_set
+        asked = partial(inquiries.reconcile, system, gateway, side)
+        handed = partial(delivery.hand_over, system, gateway, self._owner, side)
+        looked = partial(inquiries.look_up, system, gateway, side)
         return (
-            (f"sweep_{side}", 5, partial(delivery.sweep, system, gateway, side)),
-            (f"reconcile_{side}", 1, partial(inquiries.reconcile, system, gateway, side)),
-            (
-                f"hand_over_{side}",
-                1,
-                partial(
-                    delivery.hand_over,
-                    system,
-                    gateway,
-                    self._owner,
-                    side,
-                    at_once=at_once,
-                    enough=self._stopping.is_set,
-                ),
-            ),
-            (f"look_up_{side}", 5, partial(inquiries.look_up, system, gateway, side)),
+            (f"sweep_{side}", 2, partial(delivery.sweep, system, gateway, side)),
+            (f"reconcile_{side}", 1, partial(asked, at_once=at_once, enough=enough)),
+            (f"hand_over_{side}", 1, partial(handed, at_once=at_once, enough=enough)),
+            (f"look_up_{side}", 5, partial(looked, at_once=max(1, at_once // 4), enough=enough)),
         )
 
     def start(self) -> None:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlmodel import col, select
 
@@ -34,6 +34,7 @@ from shelter.messaging.gateway import (
 )
 from shelter.services import inquiries
 from shelter.services.context import Shelter, Tx
+from shelter.services.hands import work_through
 from shelter.services.outbox import after_quiet_hours, outgoing
 from shelter.services.outcomes import enter, learn, tell_lost
 
@@ -42,8 +43,6 @@ LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 40
 #: calls that one worker has under way for one side; most of their time is waiting
 AT_ONCE = 8
-#: seconds after which a worker that still waits for slow calls looks for new messages
-LOOK_AGAIN_S = 0.5
 _SWEEP = 200
 
 _S = MessageState
@@ -104,24 +103,12 @@ def hand_over(
     """
     if not system.run(SYSTEM, lambda tx: _is_due(tx, side), read_only=True):
         return 0
-    count = 0
-    running: set[Future[None]] = set()
-    with ThreadPoolExecutor(at_once, thread_name_prefix=f"deliver-{side}") as pool:
-        while True:
-            room = 0 if enough() else at_once - len(running)
-            claimed: list[Message] = []
-            if room * 2 >= at_once:
-                claimed = system.run(SYSTEM, lambda tx, n=room: _claim(tx, owner, side, n))  # type: ignore[misc]
-            running |= {pool.submit(_hand_over, system, gateway, message) for message in claimed}
-            if not running:
-                return count
-            more = len(claimed) == room > 0
-            done, running = wait(
-                running, LOOK_AGAIN_S, FIRST_COMPLETED if more or room == 0 else ALL_COMPLETED
-            )
-            for future in done:
-                future.result()
-            count += len(done)
+    return work_through(
+        lambda room: system.run(SYSTEM, lambda tx: _claim(tx, owner, side, room)),
+        partial(_hand_over, system, gateway),
+        at_once=at_once,
+        enough=enough,
+    )
 
 
 def _is_due(tx: Tx, side: Side) -> bool:

@@ -7,8 +7,9 @@ workers do not ask at once, and one that dies while asking is followed by anothe
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -18,12 +19,12 @@ from shelter.domain.messages import MessageState
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway, GatewayError, Receipt
 from shelter.services.context import Shelter, Tx
+from shelter.services.hands import work_through
 from shelter.services.outbox import outgoing
 from shelter.services.outcomes import REPORT_WITHIN, learn, tell_lost
 
-BATCH = 20
 #: between two questions about one message
-ASK_AGAIN = timedelta(seconds=10)
+ASK_AGAIN = timedelta(seconds=5)
 ASK_AGAIN_AT_MOST = timedelta(seconds=60)
 #: when nobody knows for so long whether it was sent, somebody has to call
 UNKNOWN_FOR = timedelta(minutes=10)
@@ -36,36 +37,60 @@ _AT_PROVIDER = (_S.ACCEPTED, _S.SENT)
 _BILLED = (_S.DELIVERED, _S.UNDELIVERED)
 
 
-def reconcile(system: Shelter, gateway: Gateway, side: Side) -> int:
-    """Ask about messages of unknown outcome that had time to settle; how many were answered."""
+def reconcile(
+    system: Shelter,
+    gateway: Gateway,
+    side: Side,
+    *,
+    at_once: int = 1,
+    enough: Callable[[], bool] = lambda: False,
+) -> int:
+    """Ask about messages of unknown outcome that had time to settle; how many were asked about."""
     if not system.run(SYSTEM, lambda tx: bool(_uncertain(tx, side, 1)), read_only=True):
         return 0
-    answered = 0
-    for message in system.run(SYSTEM, lambda tx: _take_uncertain(tx, side)):
-        try:
-            receipt = gateway.find(outgoing(message), message.created_at)
-        except GatewayError:
-            system.run(SYSTEM, lambda tx, m=message: _still_unknown(tx, m))  # type: ignore[misc]
-        else:
-            system.run(SYSTEM, lambda tx, m=message, r=receipt: _settle(tx, m, r))  # type: ignore[misc]
-            answered += 1
-    return answered
+    return work_through(
+        lambda room: system.run(SYSTEM, lambda tx: _take_uncertain(tx, side, room)),
+        partial(_ask, system, gateway),
+        at_once=at_once,
+        enough=enough,
+    )
 
 
-def look_up(system: Shelter, gateway: Gateway, side: Side) -> int:
-    """Ask what became of messages that the provider has, and what they cost; how many it told."""
+def look_up(
+    system: Shelter,
+    gateway: Gateway,
+    side: Side,
+    *,
+    at_once: int = 1,
+    enough: Callable[[], bool] = lambda: False,
+) -> int:
+    """Ask what became of messages that the provider has, and what they cost; how many."""
     if not system.run(SYSTEM, lambda tx: bool(_unreported(tx, side, 1)), read_only=True):
         return 0
-    told = 0
-    for message in system.run(SYSTEM, lambda tx: _take_unreported(tx, side)):
-        assert message.provider_id is not None
-        try:
-            receipt = gateway.look(message.provider_id, message.channel)
-        except GatewayError:
-            continue  # the next question is written down already
-        system.run(SYSTEM, lambda tx, m=message, r=receipt: _note(tx, m, r))  # type: ignore[misc]
-        told += 1
-    return told
+    return work_through(
+        lambda room: system.run(SYSTEM, lambda tx: _take_unreported(tx, side, room)),
+        partial(_look, system, gateway),
+        at_once=at_once,
+        enough=enough,
+    )
+
+
+def _ask(system: Shelter, gateway: Gateway, message: Message) -> None:
+    try:
+        receipt = gateway.find(outgoing(message), message.created_at)
+    except GatewayError:
+        system.run(SYSTEM, lambda tx: _still_unknown(tx, message))
+    else:
+        system.run(SYSTEM, lambda tx: _settle(tx, message, receipt))
+
+
+def _look(system: Shelter, gateway: Gateway, message: Message) -> None:
+    assert message.provider_id is not None
+    try:
+        receipt = gateway.look(message.provider_id, message.channel)
+    except GatewayError:
+        return  # the next question is written down already
+    system.run(SYSTEM, lambda tx: _note(tx, message, receipt))
 
 
 def _uncertain(tx: Tx, side: Side, limit: int, *, lock: bool = False) -> Sequence[Message]:
@@ -82,8 +107,8 @@ def _uncertain(tx: Tx, side: Side, limit: int, *, lock: bool = False) -> Sequenc
     return tx.session.exec(query.with_for_update(skip_locked=True) if lock else query).all()
 
 
-def _take_uncertain(tx: Tx, side: Side) -> Sequence[Message]:
-    messages = _uncertain(tx, side, BATCH, lock=True)
+def _take_uncertain(tx: Tx, side: Side, limit: int) -> Sequence[Message]:
+    messages = _uncertain(tx, side, limit, lock=True)
     for message in messages:
         pause = min(max(ASK_AGAIN, (tx.now - message.changed_at) / 4), ASK_AGAIN_AT_MOST)
         message.asked_at = tx.now
@@ -130,8 +155,8 @@ def _unreported(tx: Tx, side: Side, limit: int, *, lock: bool = False) -> Sequen
     return tx.session.exec(query.with_for_update(skip_locked=True) if lock else query).all()
 
 
-def _take_unreported(tx: Tx, side: Side) -> Sequence[Message]:
-    messages = _unreported(tx, side, BATCH, lock=True)
+def _take_unreported(tx: Tx, side: Side, limit: int) -> Sequence[Message]:
+    messages = _unreported(tx, side, limit, lock=True)
     for message in messages:
         assert message.accepted_at is not None
         # each pause is as long as all of them before
