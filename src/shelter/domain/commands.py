@@ -114,7 +114,7 @@ def understand(text: str, opted: str | None = None) -> Command:
     reading = _Reading(tokens_of(text))
     verbs = reading.verbs
     if verbs == {Verb.WHO}:
-        about = tuple(w for w in reading.others if w not in ON_CALL_WORDS)
+        about = tuple(w for w in reading.words if w not in ON_CALL_WORDS | VERBS.keys())
         return Command(Verb.WHO, about=about, language=reading.language)
     if verbs == {Verb.HELP}:
         return Command(Verb.HELP, language=reading.language)
@@ -150,6 +150,7 @@ class _Reading:
     """The parts of a text: commands, dates, codes, and the words that are none of these."""
 
     def __init__(self, tokens: list[Token]) -> None:
+        self.words = [t.text for t in tokens if t.kind == "word" and t.text != UNKNOWN]
         self.verbs: set[Verb] = {VERBS[t.text] for t in tokens if t.text in VERBS}
         known = [SPOKEN[t.text] for t in tokens if t.text in SPOKEN]
         spoken = frozenset.intersection(*known) if known else frozenset()

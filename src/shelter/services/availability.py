@@ -33,8 +33,15 @@ def block_unit(
     unit = managed_unit(tx, unit_id)
     _check_nights(tx, first_night, end_night)
     lock_units(tx.session, [unit.id])
-    if tx.rows.occupied([unit.id], first_night, end_night or date.max):
+    end = end_night or date.max
+    if tx.rows.occupied([unit.id], first_night, end):
         raise Conflict("unit_is_promised")
+    for known in tx.rows.blocks([unit.id], first_night, end):
+        covers = known.first_night <= first_night and end <= (known.end_night or date.max)
+        if covers and known.reason is reason:  # said again: still true
+            _confirm(tx, unit)
+            tx.record("unit.still_true", f"unit:{unit.id}", side=unit.side, **_by_way_of(via))
+            return known
     block = Block(
         unit_id=unit.id,
         side=unit.side,
