@@ -146,7 +146,7 @@ def _hearing(tx: Tx, order_id: UUID, form: Form) -> BarringOrder:
 
 
 def _extend(tx: Tx, order_id: UUID, form: Form) -> BarringOrder:
-    until, version = form.day("last_day"), form.whole("version")
+    until, version = form.day("extended_until"), form.whole("version")
     form.check()
     return orders.extend(tx, order_id, until, version)
 
@@ -184,7 +184,7 @@ def act(
 
 
 def _moment(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
-    """A local date and time, as a browser's own field writes it; of one that comes twice the first."""
+    """A local date and time, as a browser writes it; of one that comes twice the first."""
     typed = form.text(name).strip()
     if not typed:
         return None

@@ -78,7 +78,7 @@ LABELS: Mapping[str, str] = {
     "served_at": "order.served_at",
     "days": "order.days",
     "hearing_on": "order.hearing",
-    "last_day": "order.extend.until",
+    "extended_until": "order.extend.until",
     "phone": "contact.phone",
     "channel": "contact.channel",
     "hour_from": "contact.from",

@@ -59,7 +59,7 @@ class HearingIn(In):
 
 class ExtensionIn(In):
     #: in force, its last minute included
-    last_day: Day
+    extended_until: Day
     version: int
 
 
@@ -177,7 +177,7 @@ def extend(
         request,
         idempotency_key,
         data.model_dump(mode="json"),
-        lambda tx: order_out(tx, orders.extend(tx, order_id, data.last_day, data.version)),
+        lambda tx: order_out(tx, orders.extend(tx, order_id, data.extended_until, data.version)),
     )
 
 

@@ -121,9 +121,9 @@ def extend(tx: Tx, order_id: UUID, until: date, version: int) -> BarringOrder:
     latest = last_day(order.served_at, tx.network.orders, zone)
     present = order.ends_at.astimezone(zone).date()
     if until > latest:
-        raise Invalid(FieldProblem("last_day", "before", (("date", latest.isoformat()),)))
+        raise Invalid(FieldProblem("extended_until", "before", (("date", latest.isoformat()),)))
     if end_on(until, zone) <= order.ends_at:
-        raise Invalid(FieldProblem("last_day", "after", (("date", present.isoformat()),)))
+        raise Invalid(FieldProblem("extended_until", "after", (("date", present.isoformat()),)))
     order.state = next_state(order.state, OrderAct.EXTEND)
     order.ends_at = end_on(until, zone)
     return _changed(tx, order, "order.extend", until=until.isoformat())
