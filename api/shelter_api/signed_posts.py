@@ -17,12 +17,13 @@ async def signed_form(request: Request[Any, Any, Any]) -> dict[str, str]:
     twilio = system.settings.twilio
     if twilio is None:
         raise NotFound("not_found", what="page")
-    form = {name: str(value) for name, value in (await request.form()).items()}
+    posted = await request.form()
+    fields = {name: [str(value) for value in posted.getall(name)] for name in posted}
     # the public address, not the one that a proxy calls
     url = system.settings.public_url + request.url.path
     if request.url.query:
         url += "?" + request.url.query
     signature = request.headers.get("x-twilio-signature", "")
-    if not signature_is_valid(twilio.auth_token, url, form, signature):
+    if not signature_is_valid(twilio.auth_token, url, fields, signature):
         raise NotAllowed("bad_signature")
-    return form
+    return {name: values[-1] for name, values in fields.items()}

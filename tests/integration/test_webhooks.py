@@ -11,13 +11,16 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlmodel import col, select
 
+from chaos.reports import storm
 from shelter.db.session import Database
 from shelter.db.tables import Alert, Message
 from shelter.domain.messages import MessageState
 from shelter.domain.sides import BOTH_SIDES
 from shelter.messaging import STATUS_PATH
+from shelter.messaging.gateway import OutcomeUnknown
 from shelter.services.delivery import deliver
 from shelter.settings import Twilio
+from shelter_api import signed_posts
 from support.fake_twilio import FakeTwilio, TakenMessage
 from support.server import client_of
 from support.world import FakeGateway, World, secova_world
@@ -203,6 +206,42 @@ def test_a_report_about_nothing_or_in_new_words_is_taken_in_peace(
     bare: dict[str, str] = {}
     signature = twilio.sign(PUBLIC + STATUS_PATH, bare)
     assert post(client, STATUS_PATH, bare, signature).status_code in {204, 403}
+
+
+def test_a_storm_of_forged_replayed_and_reordered_reports_does_nothing_wrong(
+    world: World, twilio: FakeTwilio
+) -> None:
+    outcome = storm(world, twilio, 400)  # ``make chaos-messages`` posts 10 000
+    assert (outcome.forged_taken, outcome.true_refused) == (0, 0), str(outcome)
+    assert (outcome.double_effects, outcome.regressions) == (0, 0), str(outcome)
+    assert outcome.forged > 200 < outcome.forged + outcome.true
+
+
+def test_control_without_looking_at_signatures_the_storm_is_believed(
+    sqlite_database: Database, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signed_posts, "signature_is_valid", lambda *_: True)
+    account = Twilio(twilio.account_sid, twilio.auth_token, "+3200000000")
+    world = secova_world(sqlite_database, public_url=PUBLIC, twilio=account)
+    outcome = storm(world, twilio, 100)
+    assert outcome.forged_taken > 30 and outcome.regressions > 0
+
+
+def test_a_report_that_is_quicker_than_the_answer_finds_its_message(
+    client: TestClient[Litestar], world: World, twilio: FakeTwilio
+) -> None:
+    world.placed(world.user("garde.aywaille"))
+    gateway = FakeGateway(faults=[OutcomeUnknown("timeout")] * 20)
+    deliver(world.system, gateway, "test")
+    [message, other, *_] = world.all(Message)
+    assert message.state is MessageState.UNCERTAIN
+    path = f"{STATUS_PATH}?m={message.id}"
+    taken = twilio.take(message.recipient, message.body, sid="SMquick")
+    form, signature = twilio.report(taken, "delivered", PUBLIC + path)
+    # what was signed for one message is nothing for another
+    assert post(client, f"{STATUS_PATH}?m={other.id}", form, signature).status_code == 403
+    assert post(client, path, form, signature).status_code == 204
+    assert state(world, "SMquick")[0] is MessageState.DELIVERED
 
 
 # --- what people answer -------------------------------------------------------------------------

@@ -456,6 +456,60 @@ def test_twilios_own_signature_is_valid() -> None:
     assert signature_is_valid(TOKEN, URL, FORM, signed())
 
 
+@pytest.mark.parametrize(
+    ("url", "form", "signature"),
+    [
+        # Twilio's published examples, all signed with the token 12345
+        (
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            {
+                "CallSid": "CA1234567890ABCDE",
+                "Caller": "+14158675309",
+                "Digits": "1234",
+                "From": "+14158675309",
+                "To": "+18005551212",
+            },
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+        ),
+        (
+            "https://MyCompany.com/myapp.php?foo=1&bar=2",
+            {
+                "CallSid": "CA1234567890ABCDE",
+                "Caller": "+14158675309",
+                "Digits": "1234",
+                "From": "+14158675309",
+                "To": "+18005551212",
+            },
+            "g9IN/x4Cft2g517EjYvEvM/W7LU=",
+        ),
+        (
+            "https://MyCompany.com:1234/myapp.php?foo=1&bar=2",
+            {
+                "CallSid": "CA1234567890ABCDE",
+                "Caller": "+14158675309",
+                "Digits": "1234",
+                "From": "+14158675309",
+                "To": "+18005551212",
+            },
+            "PCqOZm8cnu/L6+u5i5fuEd+Iac4=",
+        ),
+        (
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            {"Sid": "CA123", "SidAccount": "AC123", "Digits": ["5678", "1234", "1234"]},
+            "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
+        ),
+    ],
+)
+def test_the_examples_that_twilio_publishes_are_valid(
+    url: str, form: dict[str, str | list[str]], signature: str
+) -> None:
+    assert signature_is_valid("12345", url, form, signature)
+    assert not signature_is_valid("12346", url, form, signature)
+    assert not signature_is_valid("12345", url + "&more=1", form, signature)
+    for name in form:
+        assert not signature_is_valid("12345", url, form | {name: "x"}, signature)
+
+
 def test_a_signature_over_the_default_port_is_valid_too() -> None:
     with_port = URL.replace("shelter.example", "shelter.example:443")
     assert signature_is_valid(TOKEN, URL, FORM, signed(with_port))

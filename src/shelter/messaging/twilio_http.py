@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +50,7 @@ def client_for(
 
 
 def signature_is_valid(
-    auth_token: str, url: str, params: Mapping[str, str], signature: str
+    auth_token: str, url: str, params: Mapping[str, str | Sequence[str]], signature: str
 ) -> bool:
     """Whether Twilio signed this form post (header ``X-Twilio-Signature``), in constant time.
 
@@ -66,9 +66,17 @@ def signature_is_valid(
     parts = urlsplit(url)
     valid = False
     for address in (remove_port(parts), add_port(parts)):
-        computed = str(validator.compute_signature(address, dict(params))).encode()
+        computed = str(validator.compute_signature(address, _Form(params))).encode()
         valid |= hmac.compare_digest(computed, given)
     return valid
+
+
+class _Form(dict[str, str | Sequence[str]]):
+    """A form as Twilio's library reads one: a field may have been posted more than once."""
+
+    def getall(self, name: str) -> list[str]:
+        value = self[name]
+        return [value] if isinstance(value, str) else list(value)
 
 
 class NotOk(Exception):
