@@ -41,6 +41,7 @@ def add_user_commands(commands: Any, open_system: Callable[[Settings], Shelter])
     add.add_argument("--side", choices=[side.value for side in Side])
     add.add_argument("--service")
     add.add_argument("--phone")
+    add.add_argument("--mail", help="copies of alerts go there")
     add.add_argument("--language", default="fr")
     password = command("password", "give another password; ends its sessions", _password)
     for each in (add, password):
@@ -79,6 +80,7 @@ def _add(system: Shelter, options: argparse.Namespace) -> None:
             side=Side(options.side) if options.side else None,
             service=options.service,
             phone=options.phone,
+            mail=options.mail,
             language=options.language,
         ),
     )

@@ -13,6 +13,7 @@ from shelter.db.tables import User
 from shelter.domain.errors import Conflict, Invalid, NotFound
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.services.accounts import (
+    choose_mail,
     create_user,
     deactivate,
     link_identity,
@@ -151,3 +152,42 @@ def test_the_terminal_adds_changes_links_and_ends_accounts(
     assert actor_of_token(world.system, token) is None
     assert run("deactivate", "nobody.here") == 1
     capsys.readouterr()
+
+
+# --- copies of alerts by mail -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "",
+        "anne",
+        "anne@",
+        "@service.be",
+        "anne@service",
+        "a b@service.be",
+        "anne@service.be\nCc: x",
+        "<anne@service.be>",
+        "anne@service.be, ben@service.be",
+        "a" * 250 + "@service.be",
+    ],
+)
+def test_a_mail_address_that_a_header_would_misread_is_refused(world: World, mail: str) -> None:
+    worker = world.user("garde.aywaille")
+    with pytest.raises(Invalid) as refused:
+        world.do(worker, choose_mail, mail, wanted=True)
+    assert [problem.field for problem in refused.value.problems] == ["mail"]
+    assert world.all(User, login="garde.aywaille")[0].wants_mail is False
+
+
+def test_a_person_chooses_where_copies_go_and_whether(world: World) -> None:
+    worker = world.user("garde.aywaille")
+    world.do(worker, choose_mail, "anne.dupont@service-public.be", wanted=True)
+    (row,) = world.all(User, login="garde.aywaille")
+    assert (row.mail, row.wants_mail) == ("anne.dupont@service-public.be", True)
+    world.do(worker, choose_mail, row.mail, wanted=False)
+    assert world.all(User, login="garde.aywaille")[0].wants_mail is False
+    with pytest.raises(Invalid):
+        world.do(worker, choose_mail, None, wanted=True)
+    world.do(worker, choose_mail, None, wanted=False)
+    assert world.all(User, login="garde.aywaille")[0].mail is None

@@ -29,6 +29,7 @@ def _page(request: Call, form: Form | None = None, notice: Notice | None = None)
     def look(tx: Tx) -> dict[str, Any]:
         return {
             "factors": second_factor.factors_of(tx.session, accounts.own(tx)),
+            "own": accounts.own(tx),
             "sessions": [(row, sessions.is_this(row, request.auth)) for row in sessions.own(tx)],
             "now": tx.now,
         }
@@ -97,6 +98,20 @@ def change_password(request: Call, form: Posted) -> Response[Any]:
     except ShelterError as error:
         return _refused(request, error)
     return Redirect(f"{HOME}?done=password", status_code=303)
+
+
+# --- copies by mail -------------------------------------------------------------------------------
+
+
+@post(f"{HOME}/mail", sync_to_thread=True, include_in_schema=False, **signed_in())
+def choose_mail(request: Call, form: Posted) -> Response[Any]:
+    """Where copies of alerts go; saying it twice is no other thing."""
+    return _change(
+        request,
+        lambda tx: accounts.choose_mail(tx, form.optional("mail"), wanted=form.has("wants_mail")),
+        form=form,
+        done="mail",
+    )
 
 
 # --- the code app ---------------------------------------------------------------------------------
@@ -271,6 +286,7 @@ def end_others(request: Call) -> Response[Any]:
 route_handlers = (
     view,
     change_password,
+    choose_mail,
     offer_app,
     app_page,
     prove_app,

@@ -88,14 +88,14 @@ def make_feed(request: Call, form: Posted) -> Response[Any]:
 
 
 @post(
-    HOME + "/feeds/{hashed:str}/revoke",
+    f"{HOME}/feeds/revoke",
     sync_to_thread=True,
     include_in_schema=False,
     **only(*PLANNERS),
 )
-def revoke_feed(request: Call, hashed: FromPath[str], form: Posted) -> Response[Any]:
+def revoke_feed(request: Call, form: Posted) -> Response[Any]:
     def work(tx: Tx) -> str:
-        calendar_feed.revoke_feed(tx, hashed)
+        calendar_feed.revoke_feed(tx, form.text("feed"))
         return f"{HOME}?done=revoked"
 
     return write_once(request, form, work)

@@ -302,7 +302,7 @@ def ask_swap(request: Call, shift_id: FromPath[UUID], form: Posted) -> Response[
 
 
 #: what can be answered to a swap, by the last part of the path
-_ANSWERS = {
+_DECISIONS = {
     "agree": swaps.agree_swap,
     "decline": swaps.decline_swap,
     "withdraw": swaps.withdraw_swap,
@@ -310,21 +310,21 @@ _ANSWERS = {
 
 
 @post(
-    "/rota/swaps/{swap_id:uuid}/{answer:str}",
+    "/rota/swaps/{swap_id:uuid}/{decision:str}",
     sync_to_thread=True,
     include_in_schema=False,
     **only(*PLANNERS),
 )
 def answer_swap(
-    request: Call, swap_id: FromPath[UUID], answer: FromPath[str], form: Posted
+    request: Call, swap_id: FromPath[UUID], decision: FromPath[str], form: Posted
 ) -> Response[Any]:
     """Agree, decline, or take one's own question back."""
-    if answer not in _ANSWERS:
+    if decision not in _DECISIONS:
         raise NotFound("not_found", what="page")
 
     def work(tx: Tx) -> str:
-        _ANSWERS[answer](tx, swap_id)
-        return f"/rota?done={answer}"
+        _DECISIONS[decision](tx, swap_id)
+        return f"/rota?done={decision}"
 
     try:
         return write_once(request, form, work)

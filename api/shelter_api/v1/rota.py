@@ -146,6 +146,7 @@ class SwapList(Out):
 
 
 class PhonesIn(In):
+    service: str | None = None
     #: E.164; null goes back to what the network file says
     duty_phone: str | None
     second_phone: str | None
@@ -383,13 +384,17 @@ def get_phones(request: Call, service: Service = None) -> PhonesOut:
     return read(request, lambda tx: PhonesOut.model_validate(duty.phones_of(tx, service)))
 
 
-@patch("/rota/phones", sync_to_thread=True, **only(*PLANNERS))
-def set_phones(request: Call, data: JSONBody[PhonesIn], service: Service = None) -> PhonesOut:
+@post("/rota/phones", sync_to_thread=True, **only(*PLANNERS))
+def set_phones(
+    request: Call, data: JSONBody[PhonesIn], idempotency_key: IdempotencyKey
+) -> Response[PhonesOut]:
     """Set a service's own phones, both."""
-    return write(
+    return write_once(
         request,
+        idempotency_key,
+        data.model_dump(mode="json"),
         lambda tx: PhonesOut.model_validate(
-            duty.set_phones(tx, service, data.duty_phone, data.second_phone)
+            duty.set_phones(tx, data.service, data.duty_phone, data.second_phone)
         ),
     )
 

@@ -15,6 +15,12 @@ from shelter.services import hashing, second_factor, sessions, steps, throttle
 from shelter.services.context import Shelter, Tx, found
 from shelter.services.passwords import password_problem
 
+#: an address as services have them: letters and digits, a host with a dot; no quotes, no comments
+_MAIL = (
+    r"[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_%+-])?"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
+)
+
 
 def create_user(
     tx: Tx,
@@ -26,9 +32,13 @@ def create_user(
     side: Side | None,
     service: str | None,
     phone: str | None = None,
+    mail: str | None = None,
     language: str = "fr",
 ) -> User:
-    """Add an account. Raises Invalid, naming every wrong field, and Conflict on a taken login."""
+    """Add an account; with ``mail`` it gets copies of alerts there.
+
+    Raises Invalid, naming every wrong field, and Conflict on a taken login.
+    """
     problems: list[FieldProblem] = []
     login = normal_login(login)
     if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{2,63}", login):
@@ -49,6 +59,8 @@ def create_user(
                 problems.append(FieldProblem("service", "service_other_side"))
     if phone is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", phone):
         problems.append(FieldProblem("phone", "phone"))
+    if mail is not None and not _is_mail(mail):
+        problems.append(FieldProblem("mail", "mail"))
     if problems:
         raise Invalid(*problems)
     if tx.session.exec(select(User.id).where(col(User.login) == login)).first() is not None:
@@ -61,12 +73,35 @@ def create_user(
         side=side,
         service=service,
         phone=phone,
+        mail=mail,
+        wants_mail=mail is not None,
         language=language,
         created_at=tx.now,
     )
     tx.session.add(user)
     tx.record("user.create", f"user:{user.id}", login=login, role=role.value)
     return user
+
+
+def choose_mail(tx: Tx, mail: str | None, *, wanted: bool) -> User:
+    """Where one's own copies of alerts go, and whether they do. Raises Invalid.
+
+    The copies say as little as an SMS does, so no proof that the address is one's own is asked.
+    """
+    if mail is not None and not _is_mail(mail):
+        raise Invalid(FieldProblem("mail", "mail"))
+    if wanted and mail is None:
+        raise Invalid(FieldProblem("mail", "mail_needed"))
+    user = second_factor.locked(tx, own(tx).id)
+    user.mail, user.wants_mail = mail, wanted
+    tx.session.add(user)
+    tx.record("mail.choose", f"user:{user.id}", wanted=wanted)
+    return user
+
+
+def _is_mail(text: str) -> bool:
+    """Whether a mail could go there: one plain address, nothing that a header would misread."""
+    return len(text) <= 254 and re.fullmatch(_MAIL, text) is not None
 
 
 def acts_on(tx: Tx, service: str | None, side: Side) -> bool:
