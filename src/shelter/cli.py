@@ -251,12 +251,13 @@ def _run_demo(config: settings.Settings, options: argparse.Namespace) -> int:
     if first:
         system.run(SYSTEM, lambda tx: load_network(tx, networks.bundled("secova"), name="secova"))
         _fill(system, "secova.sample")
-    system.database.dispose()
     sample = parse_sample(
         networks.bundled("secova.sample"),
         parse_network(networks.bundled("secova")),
         name="secova.sample",
     )
+    system.run(SYSTEM, lambda tx: demo.load_shifts(tx, sample))
+    system.database.dispose()
     print(f"\nShelter, with fictitious sites and people, on {config.public_url}\n")
     print(f"  Sign in as one of these, with the password: {DEMO_PASSWORD}")
     for user in sample.users:

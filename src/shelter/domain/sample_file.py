@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 
 from shelter.domain.availability import Sharing
 from shelter.domain.household import EVERYONE
 from shelter.domain.network import Network
-from shelter.domain.network_file import KEY, PHONE, PLACE_KINDS, commune_of, point
+from shelter.domain.network_file import CLOCK_TIME, KEY, PHONE, PLACE_KINDS, commune_of, point
 from shelter.domain.sides import Role, sides_of
 from shelter.domain.toml_reader import LINE, Document, OneOf, Pattern, Table
 from shelter_solver.problem import Person, Point, Side, Site, Zoning
@@ -97,11 +98,22 @@ class SampleUser:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleShift:
+    """Every day somebody is on duty at these local hours; an end that is no later is the next."""
+
+    login: str
+    line: int
+    begins: time
+    ends: time
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     sites: tuple[SampleSite, ...]
     users: tuple[SampleUser, ...]
     #: service key → E.164 number
     duty_phones: Mapping[str, str]
+    shifts: tuple[SampleShift, ...] = ()
 
 
 def parse_sample(text: str, network: Network, *, name: str = "sample file") -> Sample:
@@ -120,8 +132,9 @@ def parse_sample(text: str, network: Network, *, name: str = "sample file") -> S
     for key in phones.names:
         phones.check(key, key, service)
     duty_phones = {key: phones.text(key, PHONE) for key in phones.names}
+    shifts = _shifts(root, OneOf([user.login for user in users], "a user of this file"))
     document.finish()
-    return Sample(sites, users, duty_phones)
+    return Sample(sites, users, duty_phones, shifts)
 
 
 def _sites(
@@ -211,3 +224,15 @@ def _users(root: Table, service: OneOf, language: OneOf) -> tuple[SampleUser, ..
             )
         )
     return tuple(users)
+
+
+def _shifts(root: Table, login: OneOf) -> tuple[SampleShift, ...]:
+    shifts = []
+    for table in root.tables("shifts", needed=False):
+        who, line = table.text("login", login), table.integer("line", 1, 3, 1)
+        begins, ends = table.text("from", CLOCK_TIME), table.text("until", CLOCK_TIME)
+        if table.sound:
+            shifts.append(
+                SampleShift(who, line, time.fromisoformat(begins), time.fromisoformat(ends))
+            )
+    return tuple(shifts)

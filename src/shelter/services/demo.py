@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import pyotp
-from sqlmodel import select
+from datetime import timedelta
 
-from shelter.db.tables import ServiceRow, Site, User
+import pyotp
+from sqlmodel import col, select
+
+from shelter.db.tables import ServiceRow, Shift, Site, User
 from shelter.domain.errors import Conflict
+from shelter.domain.rota import Duty, local_span, week_of
 from shelter.domain.sample_file import Sample
 from shelter.services import second_factor
 from shelter.services.context import Tx
 from shelter.services.hashing import hash_password
+from shelter.services.shifts import add_row
 from shelter.services.sites import SiteInput, add_site
 from shelter.services.units import UnitInput, add_unit
 
@@ -81,3 +85,21 @@ def load_sample(tx: Tx, sample: Sample, password: str) -> None:
                 ),
             )
     tx.record("sample.load", "network", sites=len(sample.sites), users=len(sample.users))
+
+
+def load_shifts(tx: Tx, sample: Sample) -> None:
+    """Put the sample's people on duty this week and next, where nobody has written a rota."""
+    ahead = select(Shift.id).where(col(Shift.ends_at) > tx.now).limit(1)
+    if tx.session.exec(ahead).first() is not None:
+        return
+    zone = tx.network.timezone
+    monday = week_of(tx.now.astimezone(zone).date())
+    users = {user.login: user for user in tx.session.exec(select(User))}
+    for shift in sample.shifts:
+        user = users.get(shift.login)
+        if user is None or user.service is None:
+            continue
+        for day in (monday + timedelta(days=n) for n in range(-1, 14)):
+            span = local_span(day, shift.begins, shift.ends, zone)
+            if span.end > tx.now:
+                add_row(tx, user.service, user, Duty(user.id, shift.line, span))
