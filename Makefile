@@ -11,7 +11,7 @@ export SHELTER_CHROMIUM ?= $(shell for name in chromium chromium-browser google-
 	google-chrome-stable; do command -v $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format audit story bench bench-solver leaks chaos screens migration migration-first lock clean
+.PHONY: help run test lint format audit story bench bench-solver leaks chaos chaos-messages screens migration migration-first lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## every test; those in a browser when a Chromium is found
 	@if [ -n "$$SHELTER_CHROMIUM" ]; then chosen=""; \
 	elif [ "$$CI" = true ]; then echo "make test: CI=true, and no Chromium" >&2; exit 1; \
 	else chosen="not e2e"; fi; \
-	status=0; $(BIN)/python -m pytest -n $(WORKERS) -rs -m "$$chosen" || status=$$?; \
+	status=0; $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -rs -m "$$chosen" || status=$$?; \
 	if [ -n "$$chosen" ]; then printf '\n%s\n%s\n' \
 		"NOT TESTED: the pages in a browser, for no Chromium was found." \
 		"Install one, or set SHELTER_CHROMIUM to the path of its program." >&2; fi; \
@@ -56,6 +56,9 @@ leaks: $(VENV)/.dev ## attack the perpetrator side's answers, half an hour: make
 
 chaos: $(VENV)/.dev ## keys rotate under load with 100 000 rows, killed again and again, on both databases
 	PYTHONPATH=tests $(BIN)/python -m chaos.rotation $(with)
+
+chaos-messages: $(VENV)/.dev ## 5 000 messages, 200 kills, a Twilio that fails: nothing lost, nothing twice
+	PYTHONPATH=tests $(BIN)/python -m chaos.messages $(with)
 
 screens: $(VENV)/.dev ## draw the pictures of docs/screens anew, in a Chromium
 	PYTHONPATH=tests $(BIN)/python -m e2e.screens

@@ -31,7 +31,7 @@ from shelter.jobs.ticker import Ticker
 from shelter.messaging.gateway import Gateway
 from shelter.services.context import Shelter
 from shelter.services.gateways import gateway_of
-from shelter_api import call_webhooks, errors, health, pages, v1, webhooks
+from shelter_api import call_webhooks, errors, health, metrics, pages, v1, webhooks
 from shelter_api.access import check_access, public
 from shelter_api.auth import Authentication
 from shelter_api.observe import Observe
@@ -75,6 +75,7 @@ def create_app(system: Shelter | None = None, gateway: Gateway | None = None) ->
             *webhooks.route_handlers,
             *call_webhooks.route_handlers,
             *health.route_handlers,
+            *metrics.route_handlers,
             create_static_files_router(
                 "/static",
                 [HERE / "static"],

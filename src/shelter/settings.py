@@ -68,6 +68,8 @@ class Settings:
     demo: bool
     log_level: str
     smtp: Smtp | None = None
+    #: what a collector of metrics shows as its bearer token; None: there are no metrics
+    metrics_token: str | None = field(default=None, repr=False)
     single_sign_on: SingleSignOn | None = None
     #: the key file's content itself, for installations with a secret manager
     keys: str | None = field(default=None, repr=False)
@@ -115,6 +117,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         key_file=Path(environ.get("SHELTER_KEY_FILE", data_dir / "keys.json")),
         twilio=_twilio(environ),
         smtp=_smtp(environ),
+        metrics_token=environ.get("SHELTER_METRICS_TOKEN") or None,
         worker_inside=environ.get("SHELTER_WORKER_INSIDE", "") in {"1", "true", "yes"},
         demo=environ.get("SHELTER_DEMO", "") in {"1", "true", "yes"},
         log_level=environ.get("SHELTER_LOG_LEVEL", "info"),

@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
 
+from shelter.domain.carrier_codes import remedy_of
 from shelter.domain.errors import NotFound
+from shelter.domain.messages import FINAL, LOST, MessageState
 from shelter.domain.sides import Role
-from shelter.services import inbound, local_inbox, outbox
+from shelter.services import inbound, local_inbox, message_figures, outbox
+from shelter.services.context import Tx
 from shelter.services.person_messages import shown_recipient
 from shelter_api.access import only, signed_in
 from shelter_api.pages.common import Call, system_of
 from shelter_api.pages.forms import Form, Posted
 from shelter_api.pages.rendering import show
 
+COSTS_OF = timedelta(days=30)
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.SAPV, Role.COORDINATOR)
+
+
+#: the tabs of the page, and the states that each shows
+SHOWN = {
+    "all": frozenset(MessageState),
+    "waiting": frozenset(MessageState) - FINAL,
+    "lost": LOST,
+}
 
 
 @get("/messages", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def messages(request: Call) -> Response[Any]:
-    return show(
-        request,
-        "messages.html",
-        lambda tx: {"messages": outbox.list_messages(tx), "recipient": shown_recipient},
-    )
+    asked = request.query_params.get("show", "")
+    chosen = asked if asked in SHOWN else "all"
+
+    def look(tx: Tx) -> dict[str, Any]:
+        since = tx.now - COSTS_OF
+        return {
+            "messages": outbox.list_messages(tx, states=SHOWN[chosen]),
+            "recipient": shown_recipient,
+            "remedy": remedy_of,
+            "health": message_figures.health(tx),
+            "costs": message_figures.costs(tx, since),
+            "costs_since": since,
+        }
+
+    return show(request, "messages.html", look, tabs=tuple(SHOWN), chosen=chosen)
 
 
 def _refuse_unless_demo(request: Call) -> None:

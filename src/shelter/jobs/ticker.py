@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from shelter.services import (
     delivery,
     escalation,
     inquiries,
+    message_figures,
     order_alerts,
     retention,
     rota_gaps,
@@ -110,20 +112,28 @@ class Ticker:
             ("missed_arrivals", 60, lambda: watch.notice_missed_arrivals(system)),
             ("endings", 300, lambda: watch.announce_endings(system)),
             ("stale", 300, lambda: watch.chase_stale_availability(system)),
+            *(
+                (f"silence_{side}", 300, partial(message_figures.watch_silence, system, side))
+                for side in Side
+            ),
             ("note_audit_head", 900, lambda: audit_chain.note_head_daily(system)),
             ("rota_gaps", 3600, lambda: rota_gaps.watch_gaps(system)),
             ("retention", 3600, lambda: retention.run(system)),
             ("forget_sign_ins", 3600, lambda: in_one(SYSTEM, sign_in.forget_old)),
         )
         for name, seconds, work in (*in_each, *jobs):
+            alone = (name, seconds, work) not in in_each
+            # messages may be waiting for the worker that begins; the rest has its time
+            begins = {} if alone else {"next_run_time": datetime.now(UTC)}
             self._scheduler.add_job(
-                self._guarded(name, work, alone=(name, seconds, work) not in in_each),
+                self._guarded(name, work, alone=alone),
                 "interval",
                 seconds=seconds,
                 id=name,
                 max_instances=1,
                 coalesce=True,
                 misfire_grace_time=None,
+                **begins,
             )
 
     def _messages(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
@@ -100,9 +100,15 @@ def outgoing(message: Message) -> Outgoing:
     )
 
 
-def list_messages(tx: Tx, *, after: Place | None = None, limit: int = 100) -> Sequence[Message]:
+def list_messages(
+    tx: Tx,
+    *,
+    states: Collection[MessageState] = tuple(MessageState),
+    after: Place | None = None,
+    limit: int = 100,
+) -> Sequence[Message]:
     """What was sent to and about the actor's service (a coordinator: to all), newest first."""
-    query = tx.rows.select(Message)
+    query = tx.rows.select(Message).where(col(Message.state).in_(states))
     if tx.actor.role is not Role.COORDINATOR:
         query = query.where(col(Message.service) == tx.actor.service)
     return newest_first(
