@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from unittest import mock
 from sqlmodel import col, select
 
 from chaos import worker
+from chaos.reports import storm
 from chaos.worker import Pace
 from shelter.db.migrate import upgrade
 from shelter.db.session import Database
@@ -113,7 +115,7 @@ class Night:
             promised = pool.submit(self.promise)
             duration = self.plan.messages / self.plan.rate
             for _ in range(self.plan.kills):
-                time.sleep(duration / self.plan.kills * chance.uniform(0.5, 1.5))
+                time.sleep(duration / self.plan.kills * chance.uniform(0.2, 1))
                 cut += self._kill_one(chance)
                 killed += 1
             promised.result()
@@ -148,13 +150,30 @@ class Night:
         return worker.start(str(self.database.url), self.account, self.plan.pace)
 
     def _kill_one(self, chance: random.Random) -> bool:
-        """SIGKILL one of the workers that have been up longest; another takes its place at once."""
-        victim = self._workers.pop(chance.randrange(max(1, len(self._workers) // 2)))
+        """SIGKILL a worker, best one with messages under way; another takes its place at once."""
+        until = time.monotonic() + 2
+        while not (busy := self._busy()) and time.monotonic() < until:
+            time.sleep(0.01)
+        victim = chance.choice(busy or self._workers)
         assert victim.is_alive()
         victim.kill()
         victim.join()
-        self._workers.append(self._start())
+        self._workers[self._workers.index(victim)] = self._start()
         return bool(self._rows(col(Message.lease_owner).endswith(f":{victim.pid}")))
+
+    def _busy(self) -> list[ForkServerProcess]:
+        """The workers that are handing something over."""
+        owners = self.database.run(
+            lambda s: s.exec(
+                select(Message.lease_owner)
+                .where(col(Message.state) == MessageState.LEASED)
+                .distinct()
+            ).all(),
+            read_only=True,
+            sides=BOTH_SIDES,
+        )
+        pids = {owner.rpartition(":")[2] for owner in owners if owner}
+        return [process for process in self._workers if str(process.pid) in pids]
 
     def _unresolved(self) -> int:
         return len(self._rows(col(Message.state).in_(UNRESOLVED)))
@@ -255,6 +274,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--faults", type=float, default=0.2)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--reports", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=5)
     chosen = parser.parse_args()
     plan = Plan(
@@ -283,9 +303,28 @@ def main() -> int:
         print(f"control without leases: {doubled} duplicates of 100", flush=True)
         if not doubled:
             bad.append("the control sent nothing twice, so the others prove nothing")
+        with tempfile.TemporaryDirectory() as folder:
+            sqlite = Database(f"sqlite:///{folder}/storm.db")
+            upgrade(sqlite)
+            for name, database in (("sqlite", sqlite), ("postgresql", fresh())):
+                bad += _storm(name, database, chosen.reports)
+                database.dispose()
     for problem in bad:
         print(problem, file=sys.stderr)
     return 1 if bad else 0
+
+
+def _storm(name: str, database: Database, count: int) -> list[str]:
+    with FakeTwilio() as twilio:
+        account = Twilio(twilio.account_sid, twilio.auth_token, SENDER)
+        world = secova_world(database, public_url="https://shelter.example", twilio=account)
+        outcome = storm(world, twilio, count)
+    print(f"reports on {name}: {outcome}", flush=True)
+    broken = (
+        outcome.forged_taken + outcome.true_refused + outcome.regressions + outcome.double_effects
+    )
+    late = [f"{name}: a report waited {outcome.slowest_s:.1f} s"] if outcome.slowest_s > 1 else []
+    return late + ([f"{name}: a report did something wrong"] if broken else [])
 
 
 if __name__ == "__main__":

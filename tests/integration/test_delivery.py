@@ -384,6 +384,21 @@ def test_a_telephone_that_was_out_of_reach_is_tried_once_more(
     assert (now(world, message).state, now(world, message).error_code) == (M.DELIVERED, None)
 
 
+@pytest.mark.parametrize("code", ["21211", "21614", "30005", "30006", "30007", "30036", "99999"])
+def test_what_another_try_would_not_change_is_not_tried_again(
+    sqlite_database: Database, code: str
+) -> None:
+    world = secova_world(sqlite_database)
+    message, gateway = promise(world), FakeGateway()
+    deliver(world.system, gateway, "a")
+    world.do(SYSTEM, status_report, "SM1", M.UNDELIVERED, code)
+    world.clock.forward(minutes=5)
+    deliver(world.system, gateway, "a")
+    row = now(world, message)
+    assert (row.state, row.error_code, len(gateway.accepted)) == (M.UNDELIVERED, code, 1)
+    assert [alert.kind for alert in world.all(Alert)] == [AlertKind.MESSAGE_FAILED]
+
+
 def test_a_second_try_of_unknown_outcome_is_not_taken_for_the_first(
     world: World, gateway: FakeGateway
 ) -> None:

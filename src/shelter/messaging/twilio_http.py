@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator, add_port, remove_port
 from twilio.rest import Client
@@ -23,6 +24,8 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 #: a request that timed out here may still be at work there, and lists lag behind it
 SETTLES_AFTER_S = 60.0
+#: kept open: a worker's hands for both sides, and those that ask
+CONNECTIONS = 40
 #: Twilio's own error codes have five digits; a smaller one is a status code in disguise
 FIRST_ERROR_CODE = 10_000
 #: wrong credentials, suspended account: the message is sound, the account is not
@@ -99,6 +102,8 @@ class Http(TwilioHttpClient):  # type: ignore[misc]
         silent.disabled = True
         logging.getLogger("urllib3.connectionpool").setLevel(logging.WARNING)
         super().__init__(logger=silent)
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
         self.timeout = timeout_s  # the constructor takes one number, requests takes the pair
 
     def request(self, *args: Any, **kwargs: Any) -> Any:

@@ -34,7 +34,7 @@ class LocalInbox:
                 received_at=self._system.clock.now(),
             )
             session.add(row)
-            return Receipt(str(row.id), MessageState.DELIVERED, None)
+            return Receipt(str(row.id), MessageState.DELIVERED, price_micros=0)
 
         return self._system.database.run(put)
 
@@ -50,7 +50,7 @@ class LocalInbox:
                 )
             ):
                 if out.code in row.body:
-                    return Receipt(str(row.id), MessageState.DELIVERED, None)
+                    return Receipt(str(row.id), MessageState.DELIVERED, price_micros=0)
             return None
 
         return self._system.database.run(look, read_only=True)
@@ -62,7 +62,7 @@ class LocalInbox:
         )
         if row is None or row.channel is not channel:
             raise Refused("not_here")
-        return Receipt(provider_id, MessageState.DELIVERED, None)
+        return Receipt(provider_id, MessageState.DELIVERED, price_micros=0)
 
 
 def read(tx: Tx, limit: int = 100) -> Sequence[LocalInboxMessage]:
