@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from uuid import UUID
 
 from e2e.people import Screen, t
-from shelter.db.tables import Alert
+from shelter.db.tables import Alert, User
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason
 from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.household import Person
+from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome
+from shelter.domain.rota import Duty, local_span
 from shelter.domain.sides import SYSTEM
-from shelter.services import audience, break_glass, intake, overrides, placements, watch
+from shelter.services import (
+    accounts,
+    audience,
+    break_glass,
+    contacts,
+    intake,
+    orders,
+    overrides,
+    placements,
+    shifts,
+    swaps,
+    watch,
+)
+from shelter.services.context import Tx
 from support.world import World
 
 WORKER, STAFF, POLICE = "garde.aywaille", "logement.sprimont", "sapv.secova"
@@ -85,8 +100,16 @@ def every_state(world: World) -> list[State]:
         _too_near(world, night + timedelta(days=n), km) for n, km in ((4, 9), (7, 90))
     )
     empty = world.unit("Noisetier", "Appartement").site_id
+    barred = _barring_orders(world)
+    reached = world.ask(worker, **(asked | {"case_reference": SHARED_CASE}))
+    _agree(world, reached.id, recheck_in=30)
+    number = f"/requests/{reached.id}/contact/number"
+    unchecked = world.ask(worker, **asked)
+    _agree(world, unchecked.id, recheck_in=30)
+    _forget_to_ask_again(world, unchecked.id)
     change = (empty, "garde-secova", AudienceReason.NOT_NEEDED_HERE)
     world.do(world.user(COORDINATOR), audience.ask_audience, *change)
+    shift = _a_week_of_duty(world)
     return [
         State("sign-in", None, "/sign-in"),
         State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
@@ -138,6 +161,21 @@ def every_state(world: World) -> list[State]:
         State("new override", POLICE, f"/overrides/new?code={allowed.code}"),
         State("new override, refused", POLICE, f"/overrides/new?code={allowed.code}", _ask_for_two),
         State("new override, unknown", POLICE, "/overrides/new?code=QQQQ"),
+        State("orders", POLICE, "/orders"),
+        State("orders, read only", WORKER, "/orders"),
+        State("new order", OTHER, "/orders/new"),
+        State("new order, refused", POLICE, "/orders/new", _order_wrongly),
+        State("order, not served", POLICE, f"/orders/{barred.ordered}", _unfold_everything),
+        State("order, served", OTHER, f"/orders/{barred.served}", _unfold_everything),
+        State("order, extension refused", OTHER, f"/orders/{barred.served}", _extend_too_far),
+        State("order, past its end", POLICE, f"/orders/{barred.past}"),
+        State("order, lifted", COORDINATOR, f"/orders/{barred.lifted}"),
+        State("order, read only", WORKER, f"/orders/{barred.served}"),
+        State("safe contact", WORKER, f"/requests/{reached.id}", _unfold_everything),
+        State("safe contact refused", WORKER, f"/requests/{reached.id}", _agree_wrongly),
+        State("safe contact, to ask again", WORKER, f"/requests/{unchecked.id}"),
+        State("person's number, asked", WORKER, number),
+        State("person's number, shown", WORKER, number, _show_number),
         State("board", WORKER, "/board"),
         State("board, four weeks", COORDINATOR, f"/board?nights=28&first={night.isoformat()}"),
         State("sites", STAFF, "/sites"),
@@ -163,11 +201,98 @@ def every_state(world: World) -> list[State]:
         State("move", WORKER, f"/placements/{unsafe.placement}/move"),
         State("move refused", WORKER, f"/placements/{unsafe.placement}/move", _move_too_late),
         State("address, gone", WORKER, f"/placements/{ended.id}/address"),
+        State("on call now", WORKER, "/duty"),
+        State("on call now, two-sided", POLICE, "/duty"),
+        State("rota", WORKER, "/rota"),
+        State("rota, unfolded", WORKER, "/rota", _unfold_everything),
+        State("rota, two-sided", COORDINATOR, "/rota?service=cpas-aywaille&week=2026-12-25"),
+        State("rota, nobody yet", STAFF, "/rota"),
+        State("shift refused", WORKER, "/rota", _add_shift_wrongly),
+        State("one's own shift", WORKER, f"/rota/shifts/{shift}", _unfold_everything),
+        State("a colleague's shift", COORDINATOR, f"/rota/shifts/{shift}"),
+        State("phones of a service", WORKER, "/rota/phones"),
+        State("phones refused", WORKER, "/rota/phones", _set_phones_wrongly),
+        State("calendar", WORKER, "/rota/calendar"),
+        State("calendar feed made", WORKER, "/rota/calendar", _make_feed),
+        State("calendar shown", WORKER, "/rota/calendar", _bring_calendar),
+        State("calendar refused", WORKER, "/rota/calendar", _bring_nothing),
         State("messages", WORKER, "/messages"),
+        State("texts of messages", STAFF, "/messages/preview", _unfold_everything),
         State("inbox", WORKER, "/inbox", _answer),
         State("nothing here", WORKER, "/nowhere"),
         State("not allowed", POLICE, "/board"),
     ]
+
+
+@dataclass(frozen=True)
+class Barred:
+    """Orders of the shared case, by how far they are."""
+
+    ordered: UUID
+    served: UUID
+    past: UUID
+    lifted: UUID
+
+
+def _barring_orders(world: World) -> Barred:
+    police, now = world.user(POLICE), world.system.clock.now()
+    ordered = world.do(police, orders.record, SHARED_CASE)
+    served, past, lifted = (
+        world.do(
+            police,
+            orders.record,
+            SHARED_CASE,
+            served_at=now - timedelta(days=days),
+            hearing_on=now.date() + timedelta(days=4),
+        )
+        for days in (2, 16, 5)
+    )
+    world.do(police, orders.lift, lifted.id, lifted.version)
+    return Barred(ordered.id, served.id, past.id, lifted.id)
+
+
+def _agree(world: World, request: UUID, *, recheck_in: int) -> None:
+    day = world.system.clock.now().date() + timedelta(days=recheck_in)
+    given = contacts.Consent("+32470998877", Channel.SMS, "fr", 10, 12, day)
+    world.do(world.user(WORKER), contacts.agree, request, given, None)
+
+
+def _forget_to_ask_again(world: World, request: UUID) -> None:
+    def late(tx: Tx) -> None:
+        contact = contacts.contact_of(tx, request)
+        assert contact is not None
+        contact.recheck_on -= timedelta(days=60)
+        tx.session.add(contact)
+
+    world.system.run(world.user(WORKER), late)
+
+
+def _order_wrongly(screen: Screen) -> None:
+    screen.page.locator("#f-case_reference").fill("x")
+    screen.page.locator("#f-served_at").fill("2020-01-01T10:00")
+    screen.page.locator("#f-days").fill("99")
+    screen.press("order.record")
+    screen.notice.wait_for()
+
+
+def _extend_too_far(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-extended_until").fill("2099-01-01")
+    screen.press("order.act.extend.yes")
+    screen.notice.wait_for()
+
+
+def _agree_wrongly(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-phone").fill("0470")
+    screen.page.locator("#f-recheck_on").fill("2099-01-01")
+    screen.press("contact.agree")
+    screen.notice.wait_for()
+
+
+def _show_number(screen: Screen) -> None:
+    screen.press("contact.show")
+    screen.page.locator(".address-text").wait_for()
 
 
 def _unfold_everything(screen: Screen) -> None:
@@ -310,6 +435,84 @@ def _too_near(world: World, night: date, km: float) -> TooNear:
         for alert in world.all(Alert, kind=AlertKind.SEPARATION_BROKEN, placement_id=found[0].id)
     }
     return TooNear(found[0].id, raised["cpas-aywaille"], raised["sapv-secova"])
+
+
+def _a_week_of_duty(world: World) -> UUID:
+    """A worker and a colleague on two lines, with a gap and a question; a shift of the worker's."""
+    worker = world.user(WORKER)
+    now = world.clock.now()
+
+    def fill(tx: Tx) -> UUID:
+        if waiting := swaps.waiting_swaps(tx):  # another test has prepared it
+            return waiting[0].shift.id
+        me = accounts.own(tx)
+        login = "garde.aywaille.collegue"
+        other = accounts.by_login(tx.session, login) or User(
+            **me.model_dump(exclude={"id", "login", "name"}), login=login, name="Collègue (démo)"
+        )
+        tx.session.add(other)
+        tx.session.flush()
+        zone, service = tx.network.timezone, str(me.service)
+        today = now.astimezone(zone).date()
+        first = None
+        for day, user, line in (
+            (-7, me, 1), (-6, me, 1), (-3, other, 1),
+            (-1, me, 1), (0, other, 1), (0, me, 2), (2, other, 1), (3, me, 2), (9, me, 1),
+        ):  # fmt: skip
+            span = local_span(today + timedelta(days=day), time(18), time(8), zone)
+            row = shifts.add_row(tx, service, user, Duty(user.id, line, span))
+            tx.session.flush()
+            if day == 3:
+                first = row
+        assert first is not None
+        swaps.ask_swap(tx, first.id, other.id)
+        return first.id
+
+    return world.do(worker, fill)
+
+
+def _add_shift_wrongly(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-starts_at").fill("2020-01-01")
+    screen.page.locator("#f-begins").fill("")
+    screen.press("rota.add.submit")
+    screen.notice.wait_for()
+
+
+def _set_phones_wrongly(screen: Screen) -> None:
+    screen.page.locator("#f-duty_phone").fill("0470")
+    screen.press("form.save")
+    screen.notice.wait_for()
+
+
+def _make_feed(screen: Screen) -> None:
+    made = screen.page.locator(".notice code.secret")
+    revoke = screen.page.get_by_role("button", name=t("rota.feed.revoke"))
+    if revoke.count():  # one address a person is enough for a picture
+        revoke.first.click()
+        screen.page.wait_for_load_state()
+    screen.press("rota.feed.make_own")
+    made.wait_for()
+
+
+def _bring_calendar(screen: Screen) -> None:
+    day = date.today() + timedelta(days=20)  # noqa: DTZ011  (any day to come)
+    events = "".join(
+        f"BEGIN:VEVENT\r\nUID:e2e-{who}\r\nSUMMARY:{who}\r\n"
+        f"DTSTART:{day:%Y%m%d}T{hour}0000\r\nDTEND:{day:%Y%m%d}T{hour + 2}0000\r\nEND:VEVENT\r\n"
+        for hour, who in ((10, WORKER), (13, "personne"))
+    )
+    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//e2e//\r\n{events}END:VCALENDAR\r\n"
+    screen.page.locator("#f-file").set_input_files(
+        {"name": "gardes.ics", "mimeType": "text/calendar", "buffer": text.encode()}
+    )
+    screen.press("rota.import.show")
+    screen.page.locator("#h-new").wait_for()
+
+
+def _bring_nothing(screen: Screen) -> None:
+    screen.press("rota.import.show")
+    screen.notice.wait_for()
 
 
 def _move_too_late(screen: Screen) -> None:

@@ -30,10 +30,13 @@ from shelter.db.session import Database
 from shelter.db.tables import (
     Alert,
     AudienceChange,
+    BarringOrder,
     Block,
     Override,
     Passkey,
     PlacementRow,
+    Shift,
+    ShiftSwap,
     Site,
     Unit,
     User,
@@ -47,8 +50,9 @@ from shelter.domain.decisions import OverrideReason, OverrideState
 from shelter.domain.household import Person
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
+from shelter.domain.rota import SwapState
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, TWO_SIDED_ROLES, Actor, Role, Side
-from shelter.services import alerts, availability, intake
+from shelter.services import alerts, availability, intake, orders
 from shelter_api.access import signed_in
 from support.raw import all_seeing
 from support.server import NOBODY, As, Route, client_of, example_of, routes_of
@@ -71,7 +75,7 @@ PEOPLE = (
     "admin",
 )
 #: parts of a path that name no object
-WORDS = {"action", "code", "decision", "path", "file_path"}
+WORDS = {"action", "code", "decision", "path", "file_path", "name"}
 #: answers of this kind say the same about everything: nothing in them goes back to an object
 FRESH = {"x-request-id", "date"}
 
@@ -100,11 +104,20 @@ def may_reach(person: Actor, thing: Thing) -> bool:
             return person.role in TWO_SIDED_ROLES
         case "alert":
             return own or person.role is Role.COORDINATOR
+        case "shift":
+            writes_rotas = person.role is not Role.ADMINISTRATOR
+            return (own and writes_rotas) or person.role is Role.COORDINATOR
+        case "swap":  # who asks and who is asked
+            return thing.user == person.user_id
         case "request":  # a lifted separation needs two people: SAPV and coordinator, of any case
             return (own and person.role is Role.ON_CALL) or person.role in TWO_SIDED_ROLES
         case "placement":
             at_work = person.role in {Role.ON_CALL, Role.COMMUNE_STAFF}
             return (own and at_work) or person.role is Role.COORDINATOR
+        case "order":  # of the service that recorded it, or that works on its case
+            return (own and person.role in {Role.ON_CALL, Role.SAPV}) or (
+                person.role is Role.COORDINATOR
+            )
         case "site":  # by its code name; those who look for places see all of their side
             sees = person.role is Role.ON_CALL and person.side is thing.side
             return sees or _runs(person, thing)
@@ -186,6 +199,10 @@ def _filled(database: Database) -> tuple[World, list[Thing], set[str]]:
             refused,
             occasion=f"isolation:{login}",
         )
+    for login in (PEOPLE[2], PEOPLE[3], "sapv.secova", "coordination"):
+        world.do(world.user(login), orders.record, f"CAS/{login}", served_at=world.clock.at)
+    for login in (PEOPLE[0], PEOPLE[2]):  # both sides of what the coordinator recorded
+        world.ask(world.user(login), people={Person.MAN: 1}, case_reference="CAS/coordination")
     for unit in world.all(Unit):
         far = world.clock.at.date() + timedelta(days=70)
         world.do(
@@ -233,6 +250,28 @@ def _filled(database: Database) -> tuple[World, list[Thing], set[str]]:
         )
         for login in PEOPLE:
             user = session.exec(select(User).where(col(User.login) == login)).one()
+            if user.service is not None:
+                shift = Shift(
+                    side=user.side,
+                    service=user.service,
+                    user_id=user.id,
+                    starts_at=now,
+                    ends_at=now + timedelta(hours=9),
+                    created_at=now,
+                )
+                session.add(shift)
+                session.flush()
+                session.add(
+                    ShiftSwap(
+                        side=user.side,
+                        service=user.service,
+                        shift_id=shift.id,
+                        from_user=user.id,
+                        to_user=user.id,
+                        state=SwapState.ASKED,
+                        asked_at=now,
+                    )
+                )
             session.add(
                 Passkey(
                     user_id=user.id,
@@ -279,8 +318,19 @@ def _filled(database: Database) -> tuple[World, list[Thing], set[str]]:
             add("alert", alert, {alert.service})
         for override in session.exec(select(Override)):
             add("override", override, set())
+        of_case: dict[str | None, set[str]] = {}
+        for request in session.exec(select(RequestRow)):
+            of_case.setdefault(request.case_hash, set()).add(request.service)
+        for order in session.exec(select(BarringOrder)):
+            known = of_case.get(order.case_hash, set())
+            police = {"sapv-secova"} if known else set()  # of the zone of these services
+            add("order", order, {order.service} | known | police)
         for change in session.exec(select(AudienceChange)):
             add("change", change, set())
+        for shift in session.exec(select(Shift)):
+            add("shift", shift, {shift.service})
+        for swap in session.exec(select(ShiftSwap)):
+            add("swap", swap, {swap.service}, user=swap.from_user)
         for passkey in session.exec(select(Passkey)):
             add("passkey", passkey, set(), user=passkey.user_id)
 
@@ -339,6 +389,8 @@ SAID: Mapping[str, Any] = {
     "case_reference": "LI.41.LA.0001/2026",
     "stays": [{"unit_id": NOBODY, "first_night": "2026-11-23", "end_night": "2026-11-25"}],
     "version": 1,
+    "starts_at": "2026-11-23T21:00:00Z",
+    "ends_at": "2026-11-24T06:00:00Z",
 }
 
 
@@ -372,7 +424,7 @@ def _path(template: str, ids: list[str], turn: int) -> str:
         words = {
             "action": [action.value for action in Action],
             "code": ["fr"],
-            "decision": ["agree", "withdraw"],
+            "decision": ["agree", "withdraw", "decline"],
         }.get(match[1], ["nothing"])
         return words[turn % len(words)]
 
@@ -465,7 +517,15 @@ def test_somebody_elses_object_is_answered_as_one_that_does_not_exist(
         found = walk(stage)
         assert found.leaks == []
         assert found.pairs >= PAIRS, found.by_kind
-        assert set(found.by_kind) >= {"request", "placement", "site", "unit", "block", "alert"}
+        assert set(found.by_kind) >= {
+            "request",
+            "placement",
+            "site",
+            "unit",
+            "block",
+            "alert",
+            "order",
+        }
         # no row of either side was touched, no message queued: nothing was counted or sent
         assert stage.baseline() == before
         # nor does any log line name one of them
@@ -559,8 +619,8 @@ def test_control_everybody_reaches_something_of_their_own(sqlite_database: Datab
     needed = {
         Role.ON_CALL: {"request", "placement", "site"},
         Role.COMMUNE_STAFF: {"site", "unit"},
-        Role.SAPV: {"alert"},
-        Role.COORDINATOR: {"request", "placement", "site", "unit", "alert"},
+        Role.SAPV: {"alert", "order"},
+        Role.COORDINATOR: {"request", "placement", "site", "unit", "alert", "order"},
         Role.ADMINISTRATOR: set[str](),
     }
     with _on(sqlite_database) as stage:

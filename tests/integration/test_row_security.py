@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,12 +25,13 @@ from shelter.db.tables import (
     IdempotencyKey,
     PlacementRow,
     Request,
+    Shift,
     Site,
     StayRow,
     Unit,
     User,
 )
-from shelter.db.tables.columns import OneSided
+from shelter.db.tables.columns import OneSided, PartlySided
 from shelter.domain.household import Person
 from shelter.domain.sides import BOTH_SIDES, Side
 from support.raw import all_seeing
@@ -42,6 +44,8 @@ WITHOUT_SIDE = {
     "audience_change": "which site is to serve whom; two-sided people alone read it",
     "audit_entry": "has a side or none; narrowed on PostgreSQL by a policy of its own",
     "audit_head": "the end of the chain",
+    "calendar_feed": "secret addresses, each its owner's; a hash",
+    "deaf_phone": "numbers that opted out, whoever they are called by",
     "idempotency_key": "an answer that its own user got before",
     "inbound_seen": "a provider's identifiers",
     "linked_identity": "sign-in",
@@ -50,6 +54,8 @@ WITHOUT_SIDE = {
     "passkey": "sign-in",
     "recovery_code": "sign-in",
     "service": "duty phones",
+    "shift": "has a side or none (services that act on both); narrowed all the same, see below",
+    "shift_swap": "as a shift",
     "sign_in_step": "sign-in",
     "sign_in_tries": "sign-in",
     "user_session": "sign-in",
@@ -114,7 +120,7 @@ def test_every_one_sided_table_has_forced_policies(postgres_database: Database) 
                 )
             )
         }
-    for table in sorted(one_sided_tables() | {"audit_entry"}):
+    for table in sorted(one_sided_tables() | {"audit_entry", "shift", "shift_swap"}):
         enabled, forced, commands = secured[table]
         assert enabled and forced, table
         assert commands == ["*"], table  # one policy, for reading and writing
@@ -554,3 +560,44 @@ def test_the_audit_entries_of_the_other_side_are_found_by_no_query(world: World)
     assert sides_found(frozenset({Side.PERPETRATORS})) == {None, Side.PERPETRATORS}
     assert sides_found(frozenset()) == {None}
     assert sides_found(BOTH_SIDES) == {None, *Side}, "control"
+
+
+def test_shifts_of_the_other_side_are_found_by_no_query_and_those_of_no_side_by_all(
+    world: World,
+) -> None:
+    """A table whose rows may have no side is narrowed to its readers' sides and to those rows."""
+    database = world.system.database
+    assert {table.__tablename__ for table in PartlySided.__subclasses__()} == {  # type: ignore[attr-defined]
+        "audit_entry",
+        "shift",
+        "shift_swap",
+    }
+
+    def fill(session: Session) -> None:
+        for login in ("garde.aywaille", "garde.auteurs", "sapv.secova"):
+            user = session.exec(select(User).where(col(User.login) == login)).one()
+            at = world.clock.now()
+            shift = Shift(
+                side=user.side,
+                service=str(user.service),
+                user_id=user.id,
+                starts_at=at,
+                ends_at=at + timedelta(hours=9),
+                created_at=at,
+            )
+            session.add(shift)
+
+    database.run(fill, sides=BOTH_SIDES)
+
+    def look(session: Session) -> set[Side | None]:
+        return {row.side for row in session.exec(select(Shift))}
+
+    def in_plain_sql(session: Session) -> int:
+        return int(session.connection().execute(sa.text("SELECT count(*) FROM shift")).scalar_one())
+
+    assert database.run(look, sides=THEIRS) == {Side.PERPETRATORS, None}
+    assert database.run(look, sides=()) == {None}
+    assert database.run(look, sides=BOTH_SIDES) == {*Side, None}  # control
+    if not database.is_sqlite:
+        assert database.run(in_plain_sql, sides=THEIRS) == 2
+        assert database.run(in_plain_sql, sides=BOTH_SIDES) == 3  # control

@@ -33,17 +33,19 @@ def coming_gaps(tx: Tx, services: Collection[str]) -> Mapping[str, list[Span]]:
     zone = tx.network.timezone
     anchor = local_instant(week_of(tx.now.astimezone(zone).date()), time(), zone)
     start, end = anchor - timedelta(days=7), tx.now + AHEAD
+    # a little further, so that a gap that begins within the week is told whole
+    far = local_instant(end.astimezone(zone).date() + timedelta(days=2), time(), zone)
     always = {each.key for each in tx.network.services if each.around_the_clock}
     duties: dict[str, list[Duty]] = {service: [] for service in services}
-    for row in shifts_between(tx, services, tx.now - KEEPS_A_ROTA, end):
+    for row in shifts_between(tx, services, tx.now - KEEPS_A_ROTA, far):
         span = Span(row.starts_at, row.ends_at)
         duties[row.service].append(Duty(row.user_id, row.line, span))
     return {
         service: [
             gap
-            for wanted in _wanted(tx, there, start, end, always=service in always)
+            for wanted in _wanted(tx, there, start, far, always=service in always)
             for gap in gaps(there, wanted.start, wanted.end)
-            if gap.end > tx.now
+            if gap.end > tx.now and gap.start < end
         ]
         for service, there in duties.items()
     }
