@@ -318,6 +318,18 @@ def test_a_telephone_that_refused_our_messages_gets_none(world: World) -> None:
         send(world, request)
 
 
+def test_nobody_of_the_other_side_learns_by_a_number_whether_it_had_our_messages(
+    world: World,
+) -> None:
+    """Somebody types the number of a woman who asked us to write to her no more."""
+    request = housed(world, OTHER)
+    agreed(world, request, OTHER)
+    world.system.run(
+        SYSTEM, lambda tx: tx.session.add(DeafPhone(number=PHONE, since=world.clock.at))
+    )
+    assert world.do(world.user(OTHER), contacts.send, request.id, PersonMessage.CALL).due_at
+
+
 def test_who_withdraws_is_forgotten_and_what_waited_is_not_sent(world: World) -> None:
     request = housed(world)
     agreed(world, request, hour_from=0, hour_until=0)
