@@ -23,6 +23,7 @@ from shelter.domain.sides import Role, Side
 from shelter.services.board import Cell
 from shelter.services.looks import LOOKS
 from shelter_api import errors
+from shelter_api.pages.message_texts import COMMANDS
 from shelter_api.pages.rendering import WAYS
 from shelter_solver.constraints import RULES
 from shelter_solver.objective import GOALS
@@ -74,6 +75,12 @@ def _put_together() -> set[str]:
         "role": set(Role),
         "side": set(Side),
         "sms_state": set(MessageState),
+        "sms_about": {
+            key.removeprefix("sms.")
+            for key in i18n.keys("fr")
+            if key.startswith("sms.") and not key.startswith("sms.reply_")
+        },
+        "command": {f"{verb}{part}" for verb in COMMANDS for part in ("", ".what")},
         "supervision": {"0", "1", "2", "3", *(f"at_least.{level}" for level in range(4))},
         "agreement": {
             *("none", "party", "service"),

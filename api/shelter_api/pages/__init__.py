@@ -15,6 +15,7 @@ from shelter_api.pages import (
     home,
     leave,
     looks,
+    message_texts,
     messages,
     moves,
     orders,
@@ -54,6 +55,7 @@ route_handlers = (
             *calendar.route_handlers,
             *duty.route_handlers,
             *messages.route_handlers,
+            *message_texts.route_handlers,
         ],
     ),
 )
