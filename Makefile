@@ -11,7 +11,7 @@ export SHELTER_CHROMIUM ?= $(shell for name in chromium chromium-browser google-
 	google-chrome-stable; do command -v $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format audit story bench bench-solver leaks chaos chaos-messages screens migration migration-first lock clean
+.PHONY: help run test lint format audit story bench bench-solver leaks chaos chaos-messages chaos-alerts screens migration migration-first lock clean
 
 help: ## list what make can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ chaos: $(VENV)/.dev ## keys rotate under load with 100 000 rows, killed again an
 
 chaos-messages: $(VENV)/.dev ## 5 000 messages, 200 kills, a Twilio that fails: nothing lost, nothing twice
 	PYTHONPATH=tests $(BIN)/python -m chaos.messages $(with)
+
+chaos-alerts: $(VENV)/.dev ## 1 000 alerts that nobody answers, 50 kills of the leader: each step once, in time
+	PYTHONPATH=tests $(BIN)/python -m chaos.escalation $(with)
 
 screens: $(VENV)/.dev ## draw the pictures of docs/screens anew, in a Chromium
 	PYTHONPATH=tests $(BIN)/python -m e2e.screens

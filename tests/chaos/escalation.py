@@ -176,8 +176,10 @@ class _Fire:
                 process.join()
 
     def kill_leader(self) -> None:
-        """SIGKILL whoever leads, or any when nobody does at this moment; another comes at once."""
-        leader = self._leader()
+        """SIGKILL whoever leads, as soon as somebody does; another worker comes at once."""
+        patience = time.monotonic() + 30
+        while (leader := self._leader()) is None and time.monotonic() < patience:
+            time.sleep(0.05)
         self._leaders += leader is not None
         process = self._workers.pop(leader or next(iter(self._workers)))
         process.kill()

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chaos.escalation import escalate_under_fire
 from shelter.db.session import Database
 from shelter.db.tables import Alert, AlertStep, Message, ServiceRow, Shift, User
 from shelter.domain.alerts import USUAL_URGENT, AlertKind, StepEnd
@@ -328,3 +329,14 @@ def test_steps_of_one_side_are_taken_whatever_the_other_side_has(world: World) -
     escalation.escalate(world.system, Side.PERPETRATORS)
     ended = {step.alert_id for step in world.all(AlertStep) if step.number and step.ended}
     assert ended == {ours.id}
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_leader_that_is_killed_again_and_again_skips_nothing_and_repeats_nothing(
+    postgres_database: Database,
+) -> None:
+    """A small ``make chaos-alerts``, without its clock."""
+    outcome = escalate_under_fire(postgres_database.url, alerts=30, kills=3, seconds=6)
+    assert outcome.leaders
+    assert (outcome.twice, outcome.skipped, outcome.steps) == (0, 0, 30 * 4), outcome
