@@ -59,20 +59,20 @@ def _said(key: str, language: str) -> Said:
     return Said(language, words, septets(words) if key.startswith("sms.") else None)
 
 
+def _spoken(verb: Verb) -> list[tuple[str, str]]:
+    """A command in each language that has a word of its own for it, with the language."""
+    words = {
+        i18n.text(each, f"command.{verb}", code=SAMPLE["code"]): each
+        for each in reversed(i18n.LANGUAGES)
+    }
+    return [(language, said) for said, language in reversed(words.items())]
+
+
 @get("/messages/preview", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def preview(request: Call) -> Response[Any]:
     sms = texts("sms")
     replies = [each for each in sms if each.name.startswith("reply_")]
-    commands = [
-        (
-            verb.value,
-            [
-                (each, i18n.text(each, f"command.{verb}", code=SAMPLE["code"]))
-                for each in i18n.LANGUAGES
-            ],
-        )
-        for verb in COMMANDS
-    ]
+    commands = [(verb.value, _spoken(verb)) for verb in COMMANDS]
     return show(
         request,
         "messages_preview.html",
