@@ -11,18 +11,21 @@ import pytest
 from shelter.db.session import Database
 from shelter.db.tables import (
     AuditEntry,
+    BarringOrder,
     IdempotencyKey,
     KnownAddress,
     Request,
+    SafeContact,
     SeparationRow,
     Site,
     User,
 )
 from shelter.domain.errors import Conflict, NotAllowed
 from shelter.domain.household import Person
+from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import SYSTEM, Role, Side
-from shelter.services import data_subjects, figures, intake, placements, stays
+from shelter.services import contacts, data_subjects, figures, intake, orders, placements, stays
 from shelter.services.accounts import create_user
 from shelter.services.data_subjects import Asked
 from shelter.services.idempotency import once
@@ -289,3 +292,42 @@ def test_what_protects_another_person_stays(world: World) -> None:
     back = world.ask(world.user("garde.auteurs"), people={Person.MAN: 1}, case_reference=CASE)
     # the same reference gives the same hash: who comes back is kept apart as before
     assert back.case_hash == requests[Side.VICTIMS].case_hash
+
+
+def test_orders_stand_in_the_file_of_whom_they_are_against_and_in_no_other(world: World) -> None:
+    a_case(world)
+    order = world.do(world.user("sapv.secova"), orders.record, CASE, served_at=world.clock.at)
+    held = {side: data_subjects.access(world.system, asked(side)) for side in Side}
+    [written] = held[Side.PERPETRATORS]["barring_orders"]
+    assert (written["code"], written["state"]) == (order.code, "served")
+    assert written["ends_at"] is not None
+    assert held[Side.VICTIMS]["barring_orders"] == []
+    assert order.code not in json.dumps(held[Side.VICTIMS])
+
+
+def test_an_order_that_protects_somebody_is_erased_when_it_is_over(world: World) -> None:
+    a_case(world)
+    police = world.user("sapv.secova")
+    order = world.do(police, orders.record, CASE, served_at=world.clock.at)
+    other = world.do(police, orders.record, "CAS-7", served_at=world.clock.at)
+    with pytest.raises(Conflict, match="order_in_force"):
+        data_subjects.erase(world.system, asked(Side.PERPETRATORS))
+    assert len(world.all(BarringOrder)) == 2
+    world.do(police, orders.end, order.id, order.version)
+    erased = data_subjects.erase(world.system, asked(Side.PERPETRATORS))
+    assert (erased["requests"], erased["barring_orders"]) == (1, 1)
+    assert [row.id for row in world.all(BarringOrder)] == [other.id]
+
+
+def test_what_somebody_agreed_to_is_written_and_goes_with_the_rest(world: World) -> None:
+    worker = world.user("garde.aywaille")
+    request = world.ask(worker, case_reference=CASE)
+    day = world.clock.at.date() + timedelta(days=30)
+    given = contacts.Consent("+32470998877", Channel.SMS, "fr", 9, 17, day)
+    world.do(worker, contacts.agree, request.id, given, None)
+    [written] = data_subjects.access(world.system, asked(Side.VICTIMS))["requests"]
+    assert (written["safe_contact"]["from_hour"], written["safe_contact"]["by"]) == (9, "sms")
+    assert "contact.agree" in {step["what"] for step in written["what_was_done"]}
+    world.do(worker, intake.close, request.id, Outcome.PERSON_DECLINED)
+    data_subjects.erase(world.system, asked(Side.VICTIMS))
+    assert world.all(SafeContact) == []

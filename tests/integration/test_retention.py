@@ -28,14 +28,17 @@ from shelter.db.tables import (
     UserSession,
 )
 from shelter.domain.household import Person
+from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.retention import USUAL, Kind
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Actor, Side
 from shelter.services import (
     audit_chain,
+    contacts,
     delivery,
     figures,
     intake,
+    orders,
     placements,
     retention,
     retention_rules,
@@ -66,6 +69,11 @@ def asking(side: Side) -> dict[str, Any]:
     return {"people": {Person.MAN: 1}} if side is Side.PERPETRATORS else {}
 
 
+def reached(world: World) -> contacts.Consent:
+    day = world.clock.at.date() + timedelta(days=30)
+    return contacts.Consent("+32470998877", Channel.SMS, "fr", 9, 17, day)
+
+
 def lived_through(world: World) -> dict[str, set[UUID]]:
     """Requests of both sides that ended in every way, some that live on; ids by how they are."""
     ended: dict[str, set[UUID]] = defaultdict(set)
@@ -89,9 +97,18 @@ def lived_through(world: World) -> dict[str, set[UUID]]:
         world.clock.forward(days=2)
         world.do(actor, stays.depart, placement.id)
         turned_away = world.ask(actor, note=CANARY, **who)
+        for each in (turned_away, lives):
+            world.do(actor, contacts.agree, each.id, reached(world), None)
         world.do(actor, intake.close, turned_away.id, Outcome.NO_PLACE)
         ended["turned away"].add(turned_away.id)
     delivery.deliver(world.system, FakeGateway(), "test")
+    over, _in_force = (
+        world.do(
+            world.user("garde.auteurs"), orders.record, "CAS-perpetrators", served_at=world.clock.at
+        )
+        for _ in range(2)
+    )
+    world.do(world.user("garde.auteurs"), orders.end, over.id, over.version)
     admin = world.user("admin").user_id
     assert admin is not None
     for table in (
@@ -158,6 +175,13 @@ def due_at(world: World) -> dict[tuple[str, str], datetime]:
         if row["request_id"] not in live:
             own = request_ends(requests[row["request_id"]]) + days[Kind.SEPARATIONS]
             due["separation", str(row["id"])] = with_request(row, own)
+    for row in rows["safe_contact"]:
+        if row["request_id"] not in live:
+            own = request_ends(requests[row["request_id"]]) + days[Kind.SAFE_CONTACTS]
+            due["safe_contact", str(row["id"])] = with_request(row, own)
+    for row in rows["barring_order"]:
+        if row["closed_at"] is not None:
+            due["barring_order", str(row["id"])] = row["closed_at"] + days[Kind.BARRING_ORDERS]
     placement_of_stay = {row["id"]: row["placement_id"] for row in rows["stay"]}
     of_placement: dict[str, Callable[[dict[str, Any]], UUID]] = {
         "stay": lambda row: row["placement_id"],
@@ -173,7 +197,8 @@ def due_at(world: World) -> dict[tuple[str, str], datetime]:
 
 def here(world: World) -> set[tuple[str, str]]:
     rows = dump(world.system.database)
-    names = ("request", "message", "alert", "placement", "separation", "stay", "occupied_night")
+    names = ["request", "message", "alert", "placement", "separation", "stay", "occupied_night"]
+    names += ["safe_contact", "barring_order"]
     found = {(name, str(row["id"])) for name in names for row in rows[name]}
     noted = {("note", str(row["id"])) for row in rows["request"] if row["note"] is not None}
     return found | noted
@@ -244,12 +269,16 @@ def left_over(world: World) -> set[str]:
     rows = dump(world.system.database)
     living = {row["id"] for row in rows["request"] if row["state"] != RequestState.CLOSED}
     live_placements = {row["id"] for row in rows["placement"] if row["request_id"] in living}
+    living_alerts = {row["id"] for row in rows["alert"] if row["request_id"] in living}
     stays_of = {row["id"] for row in rows["stay"] if row["placement_id"] in live_placements}
     kept: dict[str, Callable[[dict[str, Any]], bool]] = {
         "request": lambda row: row["id"] in living,
         "stay": lambda row: row["placement_id"] in live_placements,
+        "alert_step": lambda row: row["alert_id"] in living_alerts,
         "occupied_night": lambda row: row["stay_id"] in stays_of,
         "known_address": lambda row: row["placement_id"] in live_placements,
+        # one that nobody has said to be over is in force, however old
+        "barring_order": lambda row: row["closed_at"] is None,
         # the runs of this test, and what they cut
         "audit_entry": lambda row: row["action"].startswith(("retention.", "audit.")),
     }
