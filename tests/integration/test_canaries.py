@@ -43,6 +43,7 @@ SECRETS = {
     "zone's longitude": "5.9030033",
     "near place's latitude": "50.5610041",
     "near place's longitude": "5.7010043",
+    "person's number": "+32470471199",
 }
 #: not secret: the controls, found in every medium that is searched for the others
 PLAIN = {"victims": "Canaripublic", "perpetrators": "Canariouvert"}
@@ -177,6 +178,16 @@ def a_night(server: Server, client: httpx.Client) -> Night:
                 ],
             },
         )
+        reached = {"phone": s["person's number"], "language": "fr", "hour_from": 9}
+        contact = f"/requests/{request['id']}/contact"
+        until = str(_days_after(request["first_night"], 30))
+        agreed = reached | {"hour_until": 17, "recheck_on": until}
+        assert "version" in worker.api("POST", contact, agreed)
+        worker.api("POST", contact, agreed | {"hour_from": 99})
+        worker.api("POST", contact, agreed | {"phone": s["person's number"] + "x", "version": 1})
+        writer = worker if side == "perpetrators" else police
+        order = writer.api("POST", "/orders", {"case_reference": s["case"]})
+        writer.api("POST", "/orders", {"case_reference": s["case"] + "?!"})
         offer = worker.api("GET", f"/requests/{request['id']}/options")
         stay = offer["options"][0]["stays"][0]
         assert stay["site"] == PLAIN[side]
@@ -215,6 +226,9 @@ def a_night(server: Server, client: httpx.Client) -> Night:
                 f"/requests/{request['id']}",
                 f"/requests/{request['id']}/history",
                 f"/requests/{request['id']}/looks",
+                f"/requests/{request['id']}/contact",
+                "/orders",
+                f"/orders/{order['id']}",
                 place,
                 "/messages",
                 "/alerts",
