@@ -19,8 +19,10 @@ from shelter.domain.messages import MessageState
 from shelter.domain.orders import OrderState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
+from shelter.domain.rota import LINES
 from shelter.domain.sides import Role, Side
 from shelter.services.board import Cell
+from shelter.services.calendar_import import Change, LeftOut
 from shelter.services.looks import LOOKS
 from shelter_api import errors
 from shelter_api.pages.message_texts import COMMANDS
@@ -98,7 +100,9 @@ def _put_together() -> set[str]:
             *(f"reason.{reason}" for reason in AudienceReason),
             *(f"state.{state}" for state in AudienceState),
         },
-        "account": {f"done.{what}" for what in ("password", "app", "passkey", "removed", "ended")},
+        "account": {
+            f"done.{what}" for what in ("password", "app", "passkey", "removed", "ended", "mail")
+        },
         "history": _history() | {f"message.answer.{said}" for said in ("yes", "no")},
         "looks": set(LOOKS),
         "glass": {
@@ -115,6 +119,14 @@ def _put_together() -> set[str]:
             "step.extended",
             "step.ends",
             *(f"act.{act}{part}" for act in ("lift", "end") for part in ("", ".sure", ".yes")),
+        },
+        "rota": {
+            *(f"line.option.{line}" for line in LINES),
+            *(f"done.{what}" for what in ("added", "changed", "removed", "copied", "imported")),
+            *(f"done.{what}" for what in ("agree", "decline", "withdraw")),
+            *(f"import.{change}" for change in Change),
+            *(f"left_out.{why}" for why in LeftOut),
+            "feed.event",
         },
         "contact": {
             *(f"channel.{channel}" for channel in CHANNELS),
@@ -160,7 +172,12 @@ def _errors() -> set[str]:
 def _problems() -> set[str]:
     named = _in_code(r"FieldProblem\(\s*[^,()]+(?:\([^)]*\))?,\s*\"([a-z_]+)\"")
     free_text = {f"text_{found}" for found in Found}
-    return named | free_text | _in_code(r'\.wrong\([^,]+, "([a-z_]+)"\)')
+    return (
+        named
+        | free_text
+        | _in_code(r'_wrong\("([a-z_]+)"')
+        | _in_code(r'\.wrong\([^,]+, "([a-z_]+)"\)')
+    )
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)

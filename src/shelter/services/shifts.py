@@ -225,13 +225,11 @@ def refuse_clash(tx: Tx, service: str, duty: Duty, *, but: UUID | None = None) -
         return
     why, other = clashing
     user = tx.session.get(User, other.user_id)
-    raise Conflict(
-        "shift_clash_person" if why is Clash.SAME_PERSON else "shift_clash_line",
-        name=user.name if user is not None else "–",
-        line=other.line,
-        start=told(tx, other.span.start),
-        end=told(tx, other.span.end),
-    )
+    name = user.name if user is not None else "–"
+    start, end = told(tx, other.span.start), told(tx, other.span.end)
+    if why is Clash.SAME_PERSON:
+        raise Conflict("shift_clash_person", name=name, start=start, end=end)
+    raise Conflict("shift_clash_line", name=name, line=other.line, start=start, end=end)
 
 
 def refuse_over(tx: Tx, shift: Shift) -> None:
