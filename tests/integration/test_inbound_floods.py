@@ -26,6 +26,7 @@ from shelter.db.tables import (
     StayRow,
     Unit,
 )
+from shelter.domain.alerts import AlertKind
 from shelter.domain.sides import SYSTEM
 from shelter.services import watch
 from shelter.services.context import Tx
@@ -258,3 +259,21 @@ def _forged(
     at = dice.randrange(len(signature) - 2)
     changed = "A" if signature[at] != "A" else "B"
     return form, signature[:at] + changed + signature[at + 1 :]
+
+
+def test_what_twilio_says_of_an_opt_out_comes_through_and_is_answered_by_it_alone(
+    database: Database, twilio: FakeTwilio
+) -> None:
+    world = secova_world(
+        database,
+        public_url=PUBLIC,
+        twilio=Twilio(twilio.account_sid, twilio.auth_token, "+3200000000"),
+    )
+    app = create_app(world.system)
+    form = {"From": "+447700900303", "Body": "arrêt", "MessageSid": "SM1", "OptOutType": "STOP"}
+    signed = twilio.sign(PUBLIC + PATH, form)
+    assert asyncio.run(post(app, form, signed)) == (200, "<Response></Response>")
+    assert len(world.all(Alert, kind=AlertKind.DUTY_PHONE_DEAF)) == 1
+    nameless = {"From": "+447700900303", "Body": "QUI"}
+    answer = asyncio.run(post(app, nameless, twilio.sign(PUBLIC + PATH, nameless)))
+    assert answer[0] == 403  # it could be played again and again

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shelter import i18n
 from shelter.domain import command_tokens
 from shelter.domain.codes import ALPHABET
 from shelter.domain.command_dates import Day, ImpossibleDates, SaidNights, nights
@@ -243,3 +244,15 @@ def test_yes_stays_a_yes() -> None:
 )
 def test_who_may_name_a_service(text: str, about: tuple[str, ...]) -> None:
     assert understand(text).about == about
+
+
+# --- what people are shown ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+@pytest.mark.parametrize("verb", [v for v in Verb if v not in {Verb.OPT_OUT, Verb.OPT_IN}])
+def test_every_command_that_people_are_shown_is_understood(verb: Verb, language: str) -> None:
+    shown = i18n.text(language, f"command.{verb}", code=CODE)
+    assert CODE in shown or verb in FREE_OF_CODES
+    command = understand(shown)
+    assert (command.verb, command.doubt) == (verb, None)
