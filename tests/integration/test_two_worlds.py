@@ -35,12 +35,23 @@ from structlog.testing import capture_logs
 
 from shelter.db.rows import Rows
 from shelter.db.session import Database
-from shelter.db.tables import Alert, Message, PlacementRow, Site, Unit
+from shelter.db.tables import (
+    Alert,
+    BarringOrder,
+    Message,
+    PlacementRow,
+    Shift,
+    ShiftSwap,
+    Site,
+    Unit,
+)
 from shelter.db.tables import Request as RequestRow
 from shelter.domain.availability import BlockReason
+from shelter.domain.contacts import PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.errors import ShelterError
 from shelter.domain.household import Person
+from shelter.domain.messages import Channel
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
 from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
@@ -48,12 +59,16 @@ from shelter.services import (
     alerts,
     availability,
     break_glass,
+    contacts,
     context,
+    duty,
     intake,
     looks,
+    orders,
     overrides,
     placements,
     replans,
+    shifts,
     sites,
     units,
 )
@@ -68,14 +83,21 @@ from support.world import FakeGateway, MovableClock, World, keyring, secova_worl
 PEOPLE = ("garde.auteurs", "encadrement.esneux", "encadrement.aywaille", "admin")
 CASES = ("LI.41.LA.0001/2026", "LI.41.LA.0002/2026", "LI.41.LA.0003/2026")
 UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-IN_A_PATH = re.compile(rf"/(request|placement|site|unit|alert|block)s/({UUIDS.pattern})")
+IN_A_PATH = re.compile(
+    rf"/(request|placement|site|unit|alert|block|order|shift|swap)s/({UUIDS.pattern})"
+)
 CODE = re.compile(r"\b[B-DF-HJ-NP-TV-Z2-9]{5}\b")
-KINDS = ("request", "placement", "site", "unit", "alert", "block")
+#: as a call says it, sign by sign
+SPELLED = re.compile(r"\b(?:[B-DF-HJ-NP-TV-Z2-9], ){4}[B-DF-HJ-NP-TV-Z2-9]\b")
+KINDS = ("request", "placement", "site", "unit", "alert", "block", "order", "shift", "swap")
+IN_A_PATH = re.compile(rf"/({'|'.join(KINDS)})s/({UUIDS.pattern})")
 #: chosen afresh for each answer: it tells nothing because nothing goes into it
 FRESH = {"x-request-id", "date"}
 OWN_SECRETS = re.compile(
     r'<svg[^>]* class="qr">.*?</svg>|(?<=<code class="secret">)[A-Z2-7 ]+'
     r"|(?<=<li><code>)[A-Z0-9]{4}(-[A-Z0-9]{4}){2}"
+    # the address of a calendar feed, and the hash by which its owner revokes it
+    r'|(?<=/calendar/)[\w-]{43}(?=\.ics)|(?<=name="feed" value=")[0-9a-f]{64}'
 )
 
 
@@ -106,9 +128,23 @@ class Victims:
             self.moves_on,
             self.is_looked_into,
             self.is_allowed_a_place,
+            self.agrees_to_messages,
+            self.reads_orders,
+            self.plans_duty,
+            self.sets_phones,
         )
         with suppress(ShelterError):  # refused: then nothing has happened
             acts[action % len(acts)](pick)
+
+    def plans_duty(self, pick: int) -> None:
+        worker = self.worker(pick)
+        assert worker.user_id is not None
+        start = self.world.clock.at + timedelta(hours=pick % 200 - 4)
+        given = shifts.ShiftInput(worker.user_id, start, start + timedelta(hours=9), 1 + pick % 3)
+        self.world.do(worker, shifts.add_shift, str(worker.service), given)
+
+    def sets_phones(self, pick: int) -> None:
+        self.world.do(self.worker(pick), duty.set_phones, None, f"+3247{pick % 10**7:07}", None)
 
     def asks(self, pick: int, **more: Any) -> RequestRow:
         people = ({Person.WOMAN: 1, Person.CHILD: pick % 4}, {Person.WOMAN: 1}, {Person.MAN: 1})
@@ -246,6 +282,25 @@ class Victims:
         self.world.do(
             self.world.user("sapv.secova"), overrides.decide, override.id, approve=pick % 3 > 0
         )
+
+    def agrees_to_messages(self, pick: int) -> None:
+        row = self._one(RequestRow, pick)
+        if row is None:
+            return
+        worker = next(w for w in (self.worker(0), self.worker(1)) if w.service == row.service)
+        day = self.world.clock.at.date() + timedelta(days=1 + pick % 40)
+        given = contacts.Consent("+32470998877", Channel.SMS, "fr", pick % 24, pick % 7, day)
+        self.world.do(worker, contacts.agree, row.id, given, None)
+        self.world.do(worker, contacts.send, row.id, list(PersonMessage)[pick % 3])
+
+    def reads_orders(self, pick: int) -> None:
+        for login in ("garde.aywaille", "garde.trooz", "sapv.secova"):
+            person = self.world.user(login)
+            for order in self.world.do(person, orders.list_orders):
+                self.world.do(person, orders.open_order, order.id)
+                if login != "sapv.secova":  # refused, and leaves no trace
+                    with suppress(ShelterError):
+                        self.world.do(person, orders.lift, order.id, pick % 3)
 
     def looks(self, pick: int) -> None:
         row = self._one(PlacementRow, pick)
@@ -429,6 +484,9 @@ class Perpetrators:
             "units": "site",
             "acknowledged_at": "alert",
             "reason": "block",
+            "hearing_on": "order",
+            "mine": "shift",
+            "to_me": "swap",
         }
         for mark, kind in marks.items():
             if mark in it and "id" in it:
@@ -469,6 +527,9 @@ class Perpetrators:
             "site": Site,
             "unit": Unit,
             "alert": Alert,
+            "order": BarringOrder,
+            "shift": Shift,
+            "swap": ShiftSwap,
         }
         nobody = str(UUID(int=1000 + (KINDS.index(kind) if kind in KINDS else 99)))
         table: Any = tables.get(kind)
@@ -502,12 +563,31 @@ class Perpetrators:
             "label": f"Chambre {pick}",
             "beds": 1 + pick % 3,
             "approve": bool(pick % 2),
+            "served_at": self.world.clock.at.isoformat(),
+            "days": 1 + pick % 15,
+            "hearing_on": str(tonight + timedelta(days=pick % 20)),
+            "extended_until": str(tonight + timedelta(days=14 + pick % 120)),
+            "phone": "+32470665544",
+            "channel": "sms",
+            "language": "fr",
+            "hour_from": pick % 24,
+            "hour_until": pick % 5,
+            "recheck_on": str(tonight + timedelta(days=pick % 95)),
+            "message": ("person_call", "person_message", "person_tomorrow")[pick % 3],
+            "user_id": str(self.world.user(PEOPLE[pick % 3]).user_id),
+            "line": 1 + pick % 3,
+            "starts_at": f"{tonight + timedelta(days=1 + pick % 9)}T17:00:00Z",
+            "ends_at": f"{tonight + timedelta(days=2 + pick % 9)}T06:00:00Z",
+            "week": str(tonight + timedelta(days=7)),
+            "duty_phone": "+32470112233",
         }
         if stay is not None:
             given |= {"stays": [stay], "unit_id": stay["unit_id"]}
         if not as_text:
             return given
         text = {k: str(v) for k, v in given.items() if not isinstance(v, dict | list)}
+        text["served_at"] = f"{tonight}T00:30"
+        text |= {"starts_at": text["week"], "begins": "18:00", "ends_at": "08:00"}
         return text | {"people.man": "1", "key": f"form-{next(self.keys)}"}
 
     def _typed(self, name: str, pick: int) -> str:
@@ -547,7 +627,7 @@ def canonical(told: str, world: World) -> str:
     def look(session: Session) -> set[str]:
         return {
             code
-            for table in (RequestRow, PlacementRow, Message, Unit)
+            for table in (RequestRow, PlacementRow, Message, Unit, BarringOrder)
             for code in session.exec(select(table.code).where(col(table.side) == Side.PERPETRATORS))
         }
 
@@ -560,6 +640,7 @@ def canonical(told: str, world: World) -> str:
             return match[0]
         return f"cursor({plain})" if "|" in plain else match[0]
 
+    told = SPELLED.sub(lambda match: match[0].replace(", ", ""), told)
     told = re.sub(r"[A-Za-z0-9_-]{60,}", opened, told)
     told = re.sub(r'(name="key" value=")[^"]+', r"\1…", told)
     order: dict[str, int] = {}
@@ -623,7 +704,7 @@ def messages_of_their_side(world: World) -> list[str]:
     rows = world.all(Message, side=Side.PERPETRATORS)
 
     def at(row: Message) -> tuple[Any, ...]:  # codes are random: they give no order
-        return row.created_at, row.recipient, CODE.sub("", row.body)
+        return row.created_at, row.recipient, CODE.sub("", SPELLED.sub("", row.body))
 
     return [
         f"SMS {row.recipient} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
@@ -661,6 +742,11 @@ def beginning(people: Perpetrators) -> None:
             held = say("POST", f"/requests/{request['id']}/holds", {"stays": stays})
             if number == 0:
                 say("POST", f"/placements/{held['id']}/confirmation")
+    served = {"case_reference": CASES[0], "served_at": people.world.clock.at.isoformat()}
+    order = say("POST", "/orders", served)
+    say("POST", "/orders", {"case_reference": CASES[2]})
+    later = str(people.world.clock.at.date() + timedelta(days=30))
+    say("POST", f"/orders/{order['id']}/extension", {"extended_until": later, "version": 1})
 
 
 def assert_same(one: list[str], other: list[str]) -> None:
@@ -732,7 +818,7 @@ EXAMPLES: tuple[tuple[list[Event], list[Event], list[Step]], ...] = (
     ([], [(0, 1, n) for n in range(1, 12)], []),
     (
         [(0, 2, 5)],
-        [(0, 2, 5), (0, 3, 9), (1, 12, 0), (2, 12, 1), (3, 12, 2)],
+        [(0, 2, 5), (0, 3, 9), (1, 12, 0), (2, 12, 1), (3, 12, 2), (1, 15, 1), (2, 16, 0)],
         [(TICK, 0, 5), *((0, n, n) for n in range(0, 40, 4)), (TICK, 0, 25)],
     ),
     (
