@@ -24,7 +24,7 @@ from shelter.settings import Twilio
 from support.world import keyring, settings_for
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["chaos.worker"])
+_context.set_forkserver_preload(["chaos.worker", "chaos.night"])
 
 
 @dataclass(frozen=True)

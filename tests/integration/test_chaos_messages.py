@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.messages import Night, Plan, door_of, without_leases
+from chaos.night import Night, Plan, door_of, without_leases
 from chaos.worker import Pace
 from shelter.db.session import Database
 from shelter.messaging.twilio_gateway import TwilioGateway

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -164,6 +167,19 @@ def test_a_worker_that_died_leaves_a_lease_that_runs_out_and_is_asked_about(
     deliver(world.system, gateway, "b")
     assert now(world, message).state is M.ACCEPTED
     assert len(gateway.accepted) == 1
+
+
+def test_nobody_waits_for_the_lease_of_a_process_that_is_no_more(
+    world: World, gateway: FakeGateway
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    dead = delivery.owner_name().replace(str(os.getpid()), str(process.pid))
+    for owner, state in ((delivery.owner_name(), M.LEASED), (dead, M.UNCERTAIN)):
+        message = promise(world)
+        world.do(SYSTEM, delivery._claim, owner, Side.VICTIMS, 1)
+        delivery.sweep(world.system, gateway, Side.VICTIMS)
+        assert now(world, message).state is state
 
 
 @dataclass

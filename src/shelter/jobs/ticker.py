@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -93,7 +91,7 @@ class Ticker:
     ) -> None:
         self._system = system
         self._leadership = Leadership(system)
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._owner = delivery.owner_name()
         self._stopping = threading.Event()
         # a round that is still at work when its next is due is no news
         logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)

@@ -13,12 +13,15 @@ other side has.
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from shelter.db.tables import Message
@@ -71,12 +74,13 @@ def deliver(
 
 
 def sweep(system: Shelter, gateway: Gateway, side: Side) -> int:
-    """Leases that ran out become questions; what is too old is told. How many were too old."""
+    """Leases of the dead become questions; what is too old is told. How many were too old."""
+    gone = _gone(system.run(SYSTEM, lambda tx: _owners(tx, side), read_only=True))
 
     def due(tx: Tx) -> bool:
         query = select(Message.id).where(
             col(Message.side) == side,
-            ((col(Message.state) == _S.LEASED) & (col(Message.lease_until) < tx.now))
+            _is_left_behind(tx, gone)
             | ((col(Message.state) == _S.PENDING) & (col(Message.expires_at) <= tx.now)),
         )
         return tx.session.exec(query.limit(1)).first() is not None
@@ -84,8 +88,39 @@ def sweep(system: Shelter, gateway: Gateway, side: Side) -> int:
     if not system.run(SYSTEM, due, read_only=True):
         return 0
     settles = timedelta(seconds=gateway.settles_after_s)
-    system.run(SYSTEM, lambda tx: _leases_that_ran_out(tx, side, settles))
+    system.run(SYSTEM, lambda tx: _left_behind(tx, side, gone, settles))
     return system.run(SYSTEM, lambda tx: _expire(tx, side))
+
+
+def owner_name() -> str:
+    """What this process writes on its leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _owners(tx: Tx, side: Side) -> list[str]:
+    query = select(Message.lease_owner).where(
+        col(Message.side) == side, col(Message.state) == _S.LEASED
+    )
+    return [owner for owner in tx.session.exec(query.distinct()).all() if owner]
+
+
+def _gone(owners: Collection[str]) -> list[str]:
+    """Those who were processes of this machine and are no more: nobody waits for their leases.
+
+    Where two machines share a name this may be wrong, which does no harm: the message is asked
+    about later than any call takes, and an answer that comes back meanwhile counts.
+    """
+    gone = []
+    for owner in owners:
+        host, _, number = owner.rpartition(":")
+        if host == socket.gethostname() and number.isdigit():
+            try:
+                os.kill(int(number), 0)  # asks only whether there is such a process
+            except ProcessLookupError:
+                gone.append(owner)
+            except PermissionError:
+                pass  # somebody else's, so there is one
+    return gone
 
 
 def hand_over(
@@ -189,14 +224,17 @@ def _pause(attempts: int, asked_for_s: float | None) -> timedelta:
     return timedelta(seconds=min(300, 2 ** min(attempts, 9)) * random.uniform(0.75, 1.25))  # noqa: S311
 
 
-def _leases_that_ran_out(tx: Tx, side: Side, settles: timedelta) -> None:
+def _is_left_behind(tx: Tx, gone: Collection[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(Message.state) == _S.LEASED,
+        sa.or_(col(Message.lease_until) < tx.now, col(Message.lease_owner).in_(gone)),
+    )
+
+
+def _left_behind(tx: Tx, side: Side, gone: Collection[str], settles: timedelta) -> None:
     for message in tx.session.exec(
         select(Message)
-        .where(
-            col(Message.side) == side,
-            col(Message.state) == _S.LEASED,
-            col(Message.lease_until) < tx.now,
-        )
+        .where(col(Message.side) == side, _is_left_behind(tx, gone))
         .limit(_SWEEP)
         .with_for_update(skip_locked=True)
     ).all():

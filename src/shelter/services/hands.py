@@ -19,7 +19,7 @@ def work_through(
     at_once: int,
     enough: Callable[[], bool],
 ) -> int:
-    """``do`` all that ``claim`` gives, so many ``at_once``, until it gives nothing; how many.
+    """``do`` what ``claim`` gives, so many ``at_once``, until it gives no more; how many it was.
 
     No more is claimed than there are free hands, so nothing claimed waits; and a slow one holds
     up no other. Once there is ``enough``, only what was begun is finished.
@@ -28,16 +28,18 @@ def work_through(
     running: set[Future[None]] = set()
     with ThreadPoolExecutor(at_once, thread_name_prefix="hand") as pool:
         while True:
-            room = 0 if enough() else at_once - len(running)
-            claimed: Sequence[T] = claim(room) if room * 2 >= at_once else ()
-            running |= {pool.submit(do, each) for each in claimed}
-            if not running:
-                return count
-            # where less came than was asked for, there is no hurry to ask again
-            dry = 0 < room != len(claimed)
+            room = at_once - len(running)
+            dry = enough()
+            if not dry and room * 2 >= at_once:
+                claimed = claim(room)
+                running |= {pool.submit(do, each) for each in claimed}
+                # to ask again at once would only keep the database busy
+                dry = len(claimed) < room
             done, running = wait(
                 running, LOOK_AGAIN_S, return_when=ALL_COMPLETED if dry else FIRST_COMPLETED
             )
             for future in done:
                 future.result()
             count += len(done)
+            if dry and not running:
+                return count
