@@ -537,6 +537,16 @@ def test_a_service_with_nights_is_expected_the_same_nights_again(world: World) -
     assert gaps_of(world) == [], "after four weeks without a shift nobody is expected any more"
 
 
+def test_a_shift_of_somebody_who_has_left_is_a_gap(database: Database) -> None:
+    world = secova_world(database, edited=around_the_clock)
+    colleague(world, "garde.two")
+    on_shift(world, "garde.aywaille", start=local(20, 8), hours=3 * 24)
+    on_shift(world, "garde.two", start=local(23, 8), hours=8 * 24)
+    assert gaps_of(world) == []
+    change(world, "garde.two", active=False)
+    assert gaps_of(world) == [Span(local(23, 8), local(30, 0))]
+
+
 def test_a_gap_is_told_once_and_to_the_coordinator_a_day_before(database: Database) -> None:
     world = secova_world(database, edited=around_the_clock)
     on_shift(world, "garde.aywaille", start=local(20, 8), hours=4 * 24)  # until Tuesday 8:00

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, time, timedelta
 
+from sqlmodel import col, select
+
 from shelter import logs
+from shelter.db.tables import User
 from shelter.domain.alerts import AlertKind
 from shelter.domain.rota import Duty, Span, gaps, local_instant, usual_hours, week_of
 from shelter.domain.sides import SYSTEM
@@ -37,7 +40,11 @@ def coming_gaps(tx: Tx, services: Collection[str]) -> Mapping[str, list[Span]]:
     far = local_instant(end.astimezone(zone).date() + timedelta(days=2), time(), zone)
     always = {each.key for each in tx.network.services if each.around_the_clock}
     duties: dict[str, list[Duty]] = {service: [] for service in services}
+    called = select(User.id, User.service).where(col(User.active).is_(True))
+    there_still = set(tx.session.exec(called.where(col(User.service).in_(services))))
     for row in shifts_between(tx, services, tx.now - KEEPS_A_ROTA, far):
+        if row.starts_at > tx.now and (row.user_id, row.service) not in there_still:
+            continue  # whoever has left is on the rota and will not come
         span = Span(row.starts_at, row.ends_at)
         duties[row.service].append(Duty(row.user_id, row.line, span))
     return {
