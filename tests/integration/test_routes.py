@@ -19,6 +19,7 @@ from support.world import World, secova_world
 WITHOUT_KEY = {
     "/api/v1/session",  # a second sign-in is a second session
     "/api/v1/placements/{placement_id:uuid}/address-look",  # changes nothing; each look is noted
+    "/api/v1/requests/{request_id:uuid}/contact/look",  # likewise
     "/api/v1/inbox/replies",  # a telephone of the demonstration
 }
 #: open to all, and then asks for a signature or a password
