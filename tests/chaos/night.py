@@ -47,7 +47,8 @@ class Plan:
     #: of all requests
     faults: float = 0.0
     workers: int = 4
-    pace: Pace = field(default_factory=lambda: Pace(settles_after=5.0))
+    #: longer than a request of a killed worker can still be under way here, where all are busy
+    pace: Pace = field(default_factory=lambda: Pace(settles_after=15.0))
     #: seconds after the last message and the last kill, in which everything is settled
     patience: float = 120.0
     seed: int = 5

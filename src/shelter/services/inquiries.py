@@ -25,7 +25,8 @@ from shelter.services.outcomes import REPORT_WITHIN, learn, tell_lost
 
 #: between two questions about one message
 ASK_AGAIN = timedelta(seconds=5)
-ASK_AGAIN_AT_MOST = timedelta(seconds=60)
+#: … once somebody has been told that nobody knows
+ASK_AGAIN_THEN = timedelta(seconds=60)
 #: when nobody knows for so long whether it was sent, somebody has to call
 UNKNOWN_FOR = timedelta(minutes=10)
 #: what no provider has told after this will not be told
@@ -110,9 +111,10 @@ def _uncertain(tx: Tx, side: Side, limit: int, *, lock: bool = False) -> Sequenc
 def _take_uncertain(tx: Tx, side: Side, limit: int) -> Sequence[Message]:
     messages = _uncertain(tx, side, limit, lock=True)
     for message in messages:
-        pause = min(max(ASK_AGAIN, (tx.now - message.changed_at) / 4), ASK_AGAIN_AT_MOST)
+        is_told = tx.now - message.changed_at >= UNKNOWN_FOR
+        pause = ASK_AGAIN_THEN if is_told else ASK_AGAIN
         message.asked_at = tx.now
-        message.due_at = tx.now + pause * random.uniform(1, 1.25)  # noqa: S311
+        message.due_at = tx.now + pause * random.uniform(1, 1.5)  # noqa: S311
         tx.session.add(message)
     return messages
 
