@@ -12,7 +12,7 @@ from shelter import i18n
 from shelter.domain.errors import NotFound
 from shelter.domain.sides import SYSTEM
 from shelter.messaging import CALL_KEY_PATH, CALL_STATUS_PATH, CALL_WORDS_PATH
-from shelter.messaging.twilio_voice import answer_to_key, state_of_call, words_of_call
+from shelter.messaging.twilio_voice import state_of_call, words_alone, words_of_call
 from shelter.services import calls
 from shelter.services.context import Shelter
 from shelter.services.outcomes import status_report
@@ -31,9 +31,13 @@ def _message_of(request: Call) -> UUID:
 
 
 def _say(system: Shelter, message_id: UUID) -> str:
-    words, language = system.run(SYSTEM, lambda tx: calls.words(tx, message_id), read_only=True)
+    said = system.run(SYSTEM, lambda tx: calls.words(tx, message_id), read_only=True)
+    if not said.takes_key:
+        return words_alone(said.text, said.language)
     key_url = f"{system.settings.public_url}{CALL_KEY_PATH}?m={message_id}"
-    return words_of_call(words, language, key_url, i18n.text(language, "voice.no_key"))
+    return words_of_call(
+        said.text, said.language, key_url, i18n.text(said.language, "voice.no_key")
+    )
 
 
 @post(CALL_WORDS_PATH, include_in_schema=False, status_code=200, **public())
@@ -53,7 +57,9 @@ async def key(request: Call) -> Response[str]:
 
     def answer() -> str:
         told = system.run(SYSTEM, lambda tx: calls.key_pressed(tx, message_id, pressed, call_id))
-        return _say(system, message_id) if told is None else answer_to_key(*told)
+        if told is None:
+            return _say(system, message_id)
+        return words_alone(told.text, told.language)
 
     return Response(await to_thread.run_sync(answer), media_type=MediaType.XML)
 

@@ -19,6 +19,7 @@ from shelter.domain.messages import Channel, MessageState
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging import CALL_KEY_PATH, CALL_STATUS_PATH, CALL_WORDS_PATH
 from shelter.services.alerts import raise_alert
+from shelter.services.outbox import queue
 from shelter.settings import Twilio
 from support.fake_twilio import FakeTwilio
 from support.server import client_of
@@ -121,6 +122,26 @@ def test_the_voice_spells_the_reference_and_waits_for_a_key(
     assert {each.get("action") for each in gathers} == {f"{PUBLIC}{CALL_KEY_PATH}?m={call.id}"}
     assert gathers[0][0].get("language") == "fr-FR"
     assert alert(world).acknowledged_at is None  # hearing it is no answer
+
+
+def test_words_to_a_person_are_read_and_take_no_key(
+    world: World, client: TestClient[Litestar], twilio: FakeTwilio
+) -> None:
+    message = world.do(
+        SYSTEM,
+        queue,
+        "voice.person_message",
+        to="+447700900777",
+        language="fr",
+        reference="BCDFG",
+        side=Side.VICTIMS,
+        service="cpas-aywaille",
+        channel=Channel.VOICE,
+    )
+    answer = post(client, twilio, CALL_WORDS_PATH, message.id)
+    assert said(answer) == [message.body]
+    assert "Gather" not in answer.text
+    assert "déjà" in said(post(client, twilio, CALL_KEY_PATH, message.id, Digits="1"))[0]
 
 
 def test_one_is_an_answer(

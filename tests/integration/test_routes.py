@@ -25,6 +25,7 @@ WITHOUT_KEY = {
 #: open to all, and then asks for a signature or a password
 ASKS_ITSELF = {
     *("/webhooks/twilio/status", "/webhooks/twilio/inbound"),
+    *(f"/webhooks/twilio/call/{what}" for what in ("words", "key", "status")),
     *("/sign-in", "/sign-in/passkey", "/sign-in/second"),
     *(f"/sign-in/second/{what}" for what in ("app", "passkey", "new-passkey")),
     "/sign-in/second/passkey/options",
@@ -93,6 +94,8 @@ def test_what_anybody_may_call_is_this_and_no_more(routes: list[Route]) -> None:
         "GET /api/v1/schema/{path:str}",
         "POST /webhooks/twilio/status",
         "POST /webhooks/twilio/inbound",
+        *(f"POST /webhooks/twilio/call/{what}" for what in ("words", "key", "status")),
+        "GET /metrics",  # asks for its token
         "GET /health/live",
         "GET /health/ready",
         "GET /static/{file_path:path}",

@@ -19,8 +19,8 @@ from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Refused
 from shelter.services import alerts, intake, placements, sites, units, watch
 from shelter.services.accounts import create_user
-from shelter.services.intake import PlaceOnMap
 from shelter.services.delivery import deliver
+from shelter.services.intake import PlaceOnMap
 from shelter.services.placements import StayChoice
 from shelter.services.sites import SiteInput
 from shelter.services.units import UnitInput

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from shelter import i18n
-from shelter.domain.alerts import AlertKind
+from shelter.domain.alerts import AlertKind, StepEnd, Tell
 from shelter.domain.audience import AudienceReason, AudienceState
 from shelter.domain.availability import BlockReason, Freshness, Sharing
+from shelter.domain.carrier_codes import Remedy
 from shelter.domain.contacts import CHANNELS, PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
 from shelter.domain.free_text import Found
 from shelter.domain.household import Language, Person
-from shelter.domain.messages import MessageState
+from shelter.domain.messages import Channel, MessageState
 from shelter.domain.orders import OrderState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
@@ -26,6 +27,7 @@ from shelter.services.calendar_import import Change, LeftOut
 from shelter.services.looks import LOOKS
 from shelter_api import errors
 from shelter_api.pages.message_texts import COMMANDS
+from shelter_api.pages.messages import SHOWN
 from shelter_api.pages.rendering import WAYS
 from shelter_solver.constraints import RULES
 from shelter_solver.objective import GOALS
@@ -38,7 +40,7 @@ CODE = [
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 #: texts that other tests look after
-ELSEWHERE = ("sms.", "sms_nights.", "age.")
+ELSEWHERE = ("sms.", "sms_nights.", "voice.", "mail.", "age.")
 
 
 def _in_code(pattern: str) -> set[str]:
@@ -89,7 +91,14 @@ def _put_together() -> set[str]:
             *(f"{kind}.{who}" for kind in ("granted", "needed") for who in ("party", "service")),
         },
         "alert": {*AlertKind, *(f"{kind}.do" for kind in AlertKind)},
-        "alerts": {"answered_via_screen", "answered_via_sms"},
+        "alerts": {f"answered_via_{way}" for way in ("screen", "sms", "voice")},
+        "step": {
+            *(f"tell.{tell}" for tell in Tell),
+            *(f"by.{channel}" for channel in Channel),
+            *(end for end in StepEnd if end is not StepEnd.TOLD),
+        },
+        "remedy": {remedy for remedy in Remedy if remedy is not Remedy.NONE},
+        "messages": {*SHOWN, "stuck", "silent"},
         "action": {
             f"{action}{part}"
             for action in (Action.DECLINE, Action.DEPART, Action.NO_SHOW, Action.CANCEL)

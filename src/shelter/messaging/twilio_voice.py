@@ -1,6 +1,6 @@
 """Twilio's calls as a ``Gateway``: a voice reads the reference and takes a key.
 
-What the voice says to a key is in ``answer_to_key``; what the key does is the webhook's affair.
+What is said, and what a key does, is decided by whoever answers Twilio's questions (``url``).
 """
 
 from __future__ import annotations
@@ -49,6 +49,14 @@ def state_of_call(status: object) -> MessageState:
     return _STATES.get(str(status), MessageState.ACCEPTED)
 
 
+def words_alone(body: str, language: str) -> str:
+    """TwiML: read ``body`` and hang up."""
+    response = VoiceResponse()
+    response.say(body, language=VOICES.get(language, VOICES["fr"]))
+    response.hangup()
+    return str(response)
+
+
 def words_of_call(body: str, language: str, key_url: str, no_key: str) -> str:
     """TwiML: read ``body``, a few times, until a key is pressed, which is posted to ``key_url``."""
     response = VoiceResponse()
@@ -57,14 +65,6 @@ def words_of_call(body: str, language: str, key_url: str, no_key: str) -> str:
         gather.say(body, language=VOICES.get(language, VOICES["fr"]))
         response.append(gather)
     response.say(no_key, language=VOICES.get(language, VOICES["fr"]))
-    response.hangup()
-    return str(response)
-
-
-def answer_to_key(words: str, language: str) -> str:
-    """TwiML: say ``words`` and hang up."""
-    response = VoiceResponse()
-    response.say(words, language=VOICES.get(language, VOICES["fr"]))
     response.hangup()
     return str(response)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -15,16 +16,26 @@ from shelter.services.context import Tx, found
 TAKE, HAND_ON = "1", "2"
 
 
-def words(tx: Tx, message_id: UUID) -> tuple[str, str]:
-    """What to say now, and in which language: the message, or that somebody answered meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a voice says, and whether it then waits for a key."""
+
+    text: str
+    language: str
+    takes_key: bool = False
+
+
+def words(tx: Tx, message_id: UUID) -> Words:
+    """What to say now: the message, or that somebody answered the alert meanwhile."""
     message = _call(tx, message_id)
-    if (alert := _alert(tx, message)) is not None and alert.acknowledged_at is not None:
-        return i18n.text(message.language, "voice.over"), message.language
-    return message.body, message.language
+    alert = _alert(tx, message)
+    if alert is not None and alert.acknowledged_at is not None:
+        return Words(i18n.text(message.language, "voice.over"), message.language)
+    return Words(message.body, message.language, takes_key=alert is not None)
 
 
-def key_pressed(tx: Tx, message_id: UUID, key: str, call_id: str) -> tuple[str, str] | None:
-    """Do what the key says, once for a call, and give the words to answer and their language.
+def key_pressed(tx: Tx, message_id: UUID, key: str, call_id: str) -> Words | None:
+    """Do what the key says, once for a call, and give the words to answer.
 
     None for a key that means nothing: the words are to be read again.
     """
@@ -33,13 +44,13 @@ def key_pressed(tx: Tx, message_id: UUID, key: str, call_id: str) -> tuple[str, 
         return None
     language = message.language
     if (before := _first_time(tx, f"{call_id}:{key}")) is not None:
-        return before, language
+        return Words(before, language)
     text = i18n.text(language, f"voice.{_done(tx, message, key)}")
     seen = tx.session.get(InboundSeen, f"{call_id}:{key}")
     assert seen is not None
     seen.command, seen.answer = "voice", text
     tx.session.add(seen)
-    return text, language
+    return Words(text, language)
 
 
 def _done(tx: Tx, message: Message, key: str) -> str:
