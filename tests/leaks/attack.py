@@ -121,9 +121,12 @@ class Attacker:
                     self._ask("arrive", placement)
                     self._ask("depart", placement)
         self._ask("history", request)
-        for name in ("board", "requests", "alerts", "messages"):
+        # a round has as many questions whatever was answered, so that the same one has one number
+        left = (number + 1) * ROUND - len(self.seen.seconds)
+        lists = ("board", "requests", "alerts", "messages")[:left]
+        for name in lists:
             self._ask(name, None)
-        while len(self.seen.seconds) < (number + 1) * ROUND:
+        for _ in range(left - len(lists)):
             self._ask("close", request)  # refused, once it is closed: an answer, too
 
     def _ask(
