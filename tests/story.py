@@ -317,7 +317,7 @@ def the_alert_is_answered_by_sms(night: Night) -> None:
     open_now = police.get("/alerts", open_only=True)["items"]
     expect([a["kind"] for a in open_now] == ["placement_confirmed"], str(open_now))
     text = night.sms(SAPV_PHONE, f"Réf {night.notes['request']['code']}: à lire")
-    code = text.split()[-1]
+    code = text.split("OUI ")[1].split()[0]
     for phone, words in (("+447700900999", f"oui {code}"), (SAPV_PHONE, "oui")):
         stranger = {"from_phone": phone, "text": words}
         answer = police.http.post("/inbox/replies", json=stranger)
