@@ -17,7 +17,7 @@ from shelter.domain.household import Person
 from shelter.domain.messages import MessageState
 from shelter.domain.sides import SYSTEM, Role, Side
 from shelter.messaging.gateway import Refused
-from shelter.services import alerts, intake, placements, sites, units, watch
+from shelter.services import alerts, escalation, intake, placements, sites, units, watch
 from shelter.services.accounts import create_user
 from shelter.services.delivery import deliver
 from shelter.services.intake import PlaceOnMap
@@ -179,8 +179,13 @@ def test_an_alert_whose_sms_is_lost_is_told_to_the_coordinator(world: World) -> 
     gateway = FakeGateway(faults=[Refused("21211")] * 3)
     deliver(world.system, gateway, "worker")
     assert len(world.all(Message, state=MessageState.FAILED)) == 3
-    lost = world.all(Alert, kind=AlertKind.MESSAGE_FAILED)
-    assert "coordination-secova" in {alert.service for alert in lost}
+    # the next steps come at once; without another number, and without calls, up to the coordinator
+    for _ in range(4):
+        escalation.escalate(world.system, Side.VICTIMS)
+        gateway.faults = [Refused("no_channel")]
+        deliver(world.system, gateway, "worker")
+    told = {row.recipient for row in world.all(Message) if row.alert_id is not None}
+    assert "+447700900301" in told
 
 
 def test_history_hides_how_fast_a_two_sided_person_answers(world: World) -> None:
