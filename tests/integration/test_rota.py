@@ -174,6 +174,27 @@ def test_no_number_is_tried_twice_and_none_that_hears_nothing(world: World) -> N
     assert [each.number for each in reached(world)] == ["+32470000002"]
 
 
+def test_the_perpetrator_side_does_not_learn_which_number_opted_out(world: World) -> None:
+    """Found by reading: any number set as a duty phone there would show it."""
+    found = {}
+    for login in ("garde.auteurs", "garde.aywaille"):  # the second is the control
+        service = world.user(login).service
+        assert service is not None
+
+        def write(tx: Tx, service: str = service) -> list[Reachable]:
+            row = tx.session.get(ServiceRow, service)
+            row = row or ServiceRow(key=service, updated_at=tx.now)
+            row.duty_phone = "+32470000009"
+            tx.session.add(row)
+            if tx.session.get(DeafPhone, row.duty_phone) is None:
+                tx.session.add(DeafPhone(number=row.duty_phone, since=tx.now))
+            tx.session.flush()
+            return numbers(tx, service)
+
+        found[login] = "+32470000009" in {each.number for each in world.system.run(SYSTEM, write)}
+    assert found == {"garde.auteurs": True, "garde.aywaille": False}
+
+
 # --- writing the rota ---------------------------------------------------------------------------
 
 

@@ -81,12 +81,14 @@ def numbers(tx: Tx, service: str, at: datetime | None = None) -> list[Reachable]
     """The numbers at which a service is reached, in the order in which to try them, each once.
 
     First line, duty phone, second line, second duty phone, third line. A number that opted out of
-    our messages is left out.
+    our messages is left out, but not on the perpetrator side: who set a woman's number as a duty
+    phone there would learn whether it ever had our messages. The carrier refuses it, and the next
+    step comes at once.
     """
     tried: dict[str, Reachable] = {}
     for each in _in_order(tx, service, on_duty(tx, service, at)):
         tried.setdefault(each.number, each)
-    deaf = _deaf_of(tx, tried)
+    deaf = _deaf_of(tx, tried) if side_of(tx, service) is Side.VICTIMS else ()
     return [each for number, each in tried.items() if number not in deaf]
 
 
