@@ -21,10 +21,12 @@ from shelter_api.pages import (
     orders,
     overrides,
     placements,
+    preferences,
     requests,
     rota,
     session,
     sites,
+    styleguide,
     units,
 )
 from shelter_api.pages.forms import form_of
@@ -35,6 +37,7 @@ route_handlers = (
         dependencies={"form": Provide(form_of)},
         route_handlers=[
             *session.route_handlers,
+            *preferences.route_handlers,
             *account.route_handlers,
             *home.route_handlers,
             *leave.route_handlers,
@@ -56,6 +59,7 @@ route_handlers = (
             *duty.route_handlers,
             *messages.route_handlers,
             *message_texts.route_handlers,
+            *styleguide.route_handlers,
         ],
     ),
 )

@@ -27,6 +27,7 @@ from shelter.domain.sides import Role
 from shelter.services.context import Tx
 from shelter_api.language import language_of
 from shelter_api.pages.common import Call, local_path, read, system_of
+from shelter_api.theme import THEMES, Theme, theme_of
 
 STATIC = Path(__file__).parent.parent / "static"
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -146,6 +147,8 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "n": _plural,
             "language": _language,
             "languages": i18n.LANGUAGES,
+            "theme": _theme,
+            "themes": THEMES,
             "here": _here,
             "ways": _ways,
             "shows_inbox": _shows_inbox,
@@ -217,6 +220,11 @@ def _language_in(context: Context) -> str:
 @pass_context
 def _language(context: Context) -> str:
     return _language_in(context)
+
+
+@pass_context
+def _theme(context: Context) -> Theme:
+    return theme_of(context["request"])
 
 
 @pass_context

@@ -142,7 +142,11 @@ def _form_page(
 
 @get("/sites/{site_id:uuid}", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def site_page(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
-    return show_site(request, site_id)
+    """A unit and nights may be named, as the board does: its form is then filled in."""
+    named = request.query_params
+    given = {"unit": "unit", "first_night": "first", "end_night": "end"}
+    form = Form({name: [named[key][:40]] for name, key in given.items() if key in named})
+    return show_site(request, site_id, form=form)
 
 
 def show_site(

@@ -71,8 +71,11 @@ def start(tx: Tx, user: User, visit: Visit, *, how: str) -> tuple[str, datetime]
     return token, expires
 
 
-def actor_of_token(system: Shelter, token: str) -> Actor | None:
-    """Who holds this token; None when the session has ended, idled out or never was."""
+def actor_of_token(system: Shelter, token: str, attended: bool = True) -> Actor | None:
+    """Who holds this token; None when the session has ended, idled out or never was.
+
+    A call that nobody made (``attended`` False) does not keep the session from idling out.
+    """
     now = system.clock.now()
 
     def look(session: Session) -> tuple[User, UserSession] | None:
@@ -88,7 +91,7 @@ def actor_of_token(system: Shelter, token: str) -> Actor | None:
     user, row = both
     if not user.active or not _runs(row, now):
         return None
-    if now - row.seen_at > _TOUCH_EVERY:
+    if attended and now - row.seen_at > _TOUCH_EVERY:
         system.database.run(lambda session: _touch(session, row.token_hash, now))
     return actor_of(user)
 
