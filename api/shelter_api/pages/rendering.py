@@ -170,6 +170,7 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "clock": _clock,
             "age": _age,
             "money": _money,
+            "number": _number,
             "commune": _commune,
             "service": _service,
             "household": _household,
@@ -301,6 +302,11 @@ def _money(context: Context, micros: int, currency: str) -> str:
         locale=f"{_language_in(context)}_BE",
         currency_digits=False,
     )
+
+
+@pass_context
+def _number(context: Context, value: float) -> str:
+    return i18n.number(_language_in(context), value)
 
 
 def _midday(day: date) -> datetime:
