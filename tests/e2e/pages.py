@@ -224,6 +224,8 @@ def every_state(world: World) -> list[State]:
         State("messages", WORKER, "/messages"),
         State("texts of messages", STAFF, "/messages/preview", _unfold_everything),
         State("inbox", WORKER, "/inbox", _answer),
+        State("figures", COORDINATOR, "/figures"),
+        State("figures of the other side", COORDINATOR, "/figures?side=perpetrators"),
         State("style guide", WORKER, "/styleguide"),
         State("nothing here", WORKER, "/nowhere"),
         State("not allowed", POLICE, "/board"),
