@@ -7,13 +7,14 @@ from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from shelter.db.tables import Site
 from shelter.domain.errors import Conflict, Invalid, ShelterError
 from shelter.domain.placements import LIVE
 from shelter.domain.requests import STATED_OUTCOMES, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
-from shelter.services import allocate, intake, looks, orders, overrides, placements
+from shelter.services import allocate, drafts, intake, looks, orders, overrides, placements
 from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import contacts, request_form, views
@@ -57,25 +58,53 @@ def list_requests(request: Call) -> Response[Any]:
 
 @get("/requests/new", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
 def new_request(request: Call) -> Response[Any]:
+    """The form, with what its owner typed last and did not send."""
     return _form_page(request, None, None)
+
+
+@post("/requests/draft", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
+def keep_draft(request: Call, form: Posted) -> Response[Any]:
+    """Keep what was typed so far: by the page's script, or by hand for later (``later``)."""
+    typed = {name: form.texts(name) for name in form.content}
+    system_of(request).run(request.user, lambda tx: drafts.save(tx, typed, form.text("key")))
+    if form.has("later"):
+        return Redirect("/", status_code=303)
+    return Response(None, status_code=204)
+
+
+@post("/requests/draft/discard", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
+def discard_draft(request: Call, form: Posted) -> Response[Any]:
+    def work(tx: Tx) -> str:
+        drafts.drop(tx)
+        return "/requests/new"
+
+    return write_once(request, form, work)
 
 
 @post("/requests", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
 def ask(request: Call, form: Posted) -> Response[Any]:
     if form.text("more"):  # another row, without a script
         return _form_page(request, form, None)
+
+    def work(tx: Tx) -> str:
+        asked = intake.ask(tx, given)
+        drafts.drop(tx)
+        return f"/requests/{asked.id}"
+
     try:
         given = request_form.request_input(form)
-        return write_once(request, form, lambda tx: f"/requests/{intake.ask(tx, given).id}")
+        return write_once(request, form, work)
     except Invalid as error:
         return _form_page(request, form, Notice(error))
 
 
 def _form_page(request: Call, form: Form | None, notice: Notice | None) -> Response[Any]:
     def look(tx: Tx) -> dict[str, Any]:
-        filled = form if form is not None else request_form.first_form(tx)
+        draft = drafts.latest(tx) if form is None else None
+        filled = form or (Form(draft.fields) if draft else request_form.first_form(tx))
         return {
             "form": filled,
+            "draft": draft,
             "rows": request_form.with_rows(filled),
             **request_form.choices(tx),
         }
@@ -104,10 +133,12 @@ def show_request(
         row = intake.readable_request(tx, request_id)
         looks.request_looked_at(tx, row)
         every = [views.placed(tx, each, row) for each in intake.placements_of(tx, row)]
+        live = next((view for view in every if view.row.state in LIVE), None)
         return {
             "it": row,
             "note": intake.note_of(tx, row),
-            "live": next((view for view in every if view.row.state in LIVE), None),
+            "live": live,
+            **views.leaving(tx, None if live is None else live.row),
             "past": [view for view in every if view.row.state not in LIVE],
             "history": intake.history(tx, request_id),
             "allowances": [
@@ -231,4 +262,14 @@ def close(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[A
         return show_request(request, request_id, Notice(error), form)
 
 
-route_handlers = (list_requests, new_request, ask, request_page, hold, change, close)
+route_handlers = (
+    list_requests,
+    new_request,
+    keep_draft,
+    discard_draft,
+    ask,
+    request_page,
+    hold,
+    change,
+    close,
+)
