@@ -181,6 +181,7 @@ def every_state(world: World) -> list[State]:
         State("board, sixty nights", STAFF, "/board?nights=60"),
         State("board, filtered", WORKER, "/board?free=tonight&feature=pets&commune=62100"),
         State("board, nothing fits", WORKER, "/board?feature=step_free&feature=quiet&feature=pets"),
+        State("pocket", STAFF, "/pocket"),
         State("wall", WORKER, "/board/wall"),
         State("nights to set", STAFF, f"/sites/{site}?unit={unit}&first={night.isoformat()}"),
         State("sites", STAFF, "/sites"),

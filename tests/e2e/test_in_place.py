@@ -13,6 +13,7 @@ from e2e.people import DESK, People, Screen, t
 from shelter.db.tables import AuditEntry, Block, Request, UserSession
 from shelter.domain.household import Person
 from shelter.services import availability
+from shelter_api.pages.styleguide import tokens
 from support.world import World
 
 WORKER, STAFF = "garde.aywaille", "logement.sprimont"
@@ -64,9 +65,9 @@ def test_a_refusal_comes_in_place_with_the_words_that_were_typed(people: People)
     assert same()
 
 
-def test_an_answer_has_its_own_address_and_the_way_back_works(people: People) -> None:
+def test_an_answer_has_its_own_address_and_the_way_back_works(people: People, night: date) -> None:
     worker = people(WORKER)
-    worker.ask({Person.WOMAN: 1})
+    worker.ask({Person.WOMAN: 1}, night)
     same = marked(worker)
     asked = worker.path
     worker.hold_first()
@@ -75,7 +76,6 @@ def test_an_answer_has_its_own_address_and_the_way_back_works(people: People) ->
     worker.go("/alerts")
     worker.page.go_back()
     expect(worker.page.locator(".hold-clock")).to_be_visible()
-    worker.sure("cancel")
 
 
 def test_the_board_moves_on_in_place_and_keeps_the_focus(people: People) -> None:
@@ -148,11 +148,10 @@ def test_arrows_walk_over_the_nights_and_enter_opens_the_form(
 ) -> None:
     staff = people(STAFF)
     staff.go("/board")
-    links = staff.page.locator("table[data-cells] a.cell-link")
     stops = staff.page.locator('table[data-cells] a.cell-link[tabindex="0"]')
     expect(stops).to_have_count(1)
     stops.focus()
-    last = staff.page.locator("table[data-cells] tr").filter(has=links).first.locator("a").last
+    last = staff.page.locator("table[data-cells] tr:has(a.cell-link)").first.locator("a").last
     staff.page.keyboard.press("End")
     expect(last).to_be_focused()
     staff.page.keyboard.press("ArrowDown")
@@ -191,15 +190,18 @@ def test_dark_is_chosen_on_this_device_and_stays_whatever_the_device_prefers(
     visitor = people()
     visitor.page.emulate_media(color_scheme="light")
     visitor.go("/sign-in")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = visitor.page.evaluate(ground)
+    ground = visitor.page.locator("body")
+    light, dark = (
+        f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:7], 16)})"
+        for colour in (tokens(sheet)["ground"] for sheet in ("shelter.css", "dark.css"))
+    )
+    expect(ground).to_have_css("background-color", light)
     visitor.link("theme.dark").click()
-    dark = visitor.page.evaluate(ground)
-    assert dark != light
+    expect(ground).to_have_css("background-color", dark)
     assert visitor.path == "/sign-in"
     visitor.link("theme.auto").click()
-    assert visitor.page.evaluate(ground) == light
+    expect(ground).to_have_css("background-color", light)
     visitor.page.emulate_media(color_scheme="dark")
-    assert visitor.page.evaluate(ground) == dark
+    expect(ground).to_have_css("background-color", dark)
     visitor.link("theme.light").click()
-    assert visitor.page.evaluate(ground) == light
+    expect(ground).to_have_css("background-color", light)

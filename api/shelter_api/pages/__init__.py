@@ -13,6 +13,7 @@ from shelter_api.pages import (
     contacts,
     duty,
     figures,
+    handover,
     home,
     leave,
     looks,
@@ -22,6 +23,7 @@ from shelter_api.pages import (
     orders,
     overrides,
     placements,
+    pocket,
     preferences,
     requests,
     rota,
@@ -29,6 +31,7 @@ from shelter_api.pages import (
     sites,
     styleguide,
     units,
+    users,
 )
 from shelter_api.pages.forms import form_of
 
@@ -49,6 +52,7 @@ route_handlers = (
             *orders.route_handlers,
             *overrides.route_handlers,
             *placements.route_handlers,
+            *handover.route_handlers,
             *moves.route_handlers,
             *board.route_handlers,
             *sites.route_handlers,
@@ -60,7 +64,9 @@ route_handlers = (
             *duty.route_handlers,
             *messages.route_handlers,
             *message_texts.route_handlers,
+            *pocket.route_handlers,
             *figures.route_handlers,
+            *users.route_handlers,
             *styleguide.route_handlers,
         ],
     ),

@@ -31,6 +31,7 @@ from shelter_api.auth import (
 )
 from shelter_api.pages.common import Call, Notice, local_path, system_of
 from shelter_api.pages.forms import Form, Posted
+from shelter_api.pages.leave import CLEAR
 from shelter_api.pages.qr import grouped, qr_code
 from shelter_api.pages.rendering import render
 
@@ -274,7 +275,7 @@ def sign_out(request: Call) -> Response[Any]:
     system = system_of(request)
     system.run(request.user, lambda tx: sessions.sign_out(tx, request.auth))
     steps.give_up(system, kept(request, HALF))
-    return Redirect("/sign-in", status_code=303, cookies=ended_cookies(system))
+    return Redirect("/sign-in", status_code=303, headers=CLEAR, cookies=ended_cookies(system))
 
 
 route_handlers = (

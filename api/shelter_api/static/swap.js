@@ -12,6 +12,9 @@
   let told = "";
   let asking = null;
   let sending = false;
+  // the page that is shown; a step to another part of it changes the hash alone
+  const here = () => location.pathname + location.search;
+  let shown = here();
 
   const scripts = (doc) =>
     [...doc.querySelectorAll("head script[src]")].map((each) => each.getAttribute("src"));
@@ -62,6 +65,7 @@
     const find = whereabouts();
     const open = [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
     document.title = page.title;
+    shown = here();
     document.querySelector(".nav")?.replaceWith(page.querySelector(".nav") ?? "");
     main.className = fresh.className;
     main.dataset.live = fresh.dataset.live ?? "";
@@ -88,7 +92,7 @@
       scripts(page).some((each) => !loaded.includes(each));
     if (strange && !answer.redirected && answer.ok) return window.location.reload();
     if (strange) return window.location.assign(url);
-    if (answer.redirected && url.pathname + url.search !== location.pathname + location.search) {
+    if (answer.redirected && url.pathname + url.search !== here()) {
       history.pushState(null, "", url);
     } else if (answer.redirected) stay = true;
     put(page, { stay });
@@ -134,7 +138,14 @@
       say(line.dataset.lost);
     }
   });
-  window.addEventListener("popstate", () => window.location.reload());
+  window.addEventListener("popstate", async () => {
+    if (here() === shown) return;
+    try {
+      follow(await ask(window.location.href));
+    } catch {
+      window.location.reload();
+    }
+  });
 
   // Live: what is on the screen is read again, unless somebody is typing or deciding.
   let next = 0;
