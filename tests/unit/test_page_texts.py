@@ -25,10 +25,12 @@ from shelter.domain.sides import Role, Side
 from shelter.services.board import Cell
 from shelter.services.calendar_import import Change, LeftOut
 from shelter.services.looks import LOOKS
+from shelter.services.users import FactorReset
 from shelter_api import errors
 from shelter_api.pages.message_texts import COMMANDS
 from shelter_api.pages.messages import SHOWN
 from shelter_api.pages.rendering import WAYS
+from shelter_api.pages.users import DONE
 from shelter_api.theme import THEMES
 from shelter_solver.constraints import RULES
 from shelter_solver.objective import GOALS
@@ -144,6 +146,12 @@ def _put_together() -> set[str]:
             *(f"send.{message}" for message in PersonMessage),
             "change",
             "new",
+        },
+        "users": {
+            *(f"role.{role}" for role in Role),
+            *(f"state.{state}" for state in ("active", "ended", "all")),
+            *(f"factors.{reason}" for reason in FactorReset),
+            *(f"done.{what}" for what in DONE),
         },
         "reason": _in_code(r'\bReason\("([a-z_]+)"') - {"no_units", "unverified"},
         "blocked": {*(code for code, _ in RULES), "no_units", "unverified"},

@@ -100,6 +100,16 @@ LABELS: Mapping[str, str] = {
     "second_phone": "rota.phones.second",
     "file": "rota.import.file",
     "mail": "account.mail",
+    "step": "handover.title",
+    "left_for": "left_for.ask",
+    "transport": "transport.title",
+    "transport_hour": "transport.hour",
+    "kind": "incident.kind",
+    "severity": "incident.severity",
+    "full_name": "users.name",
+    "login": "session.login",
+    "role": "users.role",
+    "factor_reason": "users.factors",
 }
 
 #: path, text and icon of the ways through the pages, by role
@@ -132,7 +142,10 @@ WAYS: Mapping[Role, tuple[tuple[str, str, str], ...]] = {
         ("/alerts", "nav.alerts", "bell"),
         ("/rota", "nav.rota", "clock"),
     ),
-    Role.ADMINISTRATOR: (("/", "nav.home", "home"),),
+    Role.ADMINISTRATOR: (
+        ("/", "nav.home", "home"),
+        ("/users", "users.title", "people"),
+    ),
 }
 
 

@@ -67,6 +67,8 @@ def start(tx: Tx, user: User, visit: Visit, *, how: str) -> tuple[str, datetime]
             expires_at=expires,
         )
     )
+    user.last_sign_in_on = tx.now.date()
+    tx.session.add(user)
     tx.record("session.start", f"user:{user.id}", how=how)
     return token, expires
 
@@ -121,9 +123,14 @@ def sign_out(tx: Tx, token: str) -> None:
 
 def own(tx: Tx) -> Sequence[UserSession]:
     """One's own running sessions, the newest first."""
+    return running(tx, tx.actor.user_id)
+
+
+def running(tx: Tx, user_id: UUID | None) -> Sequence[UserSession]:
+    """The running sessions of an account, the newest first."""
     query = (
         select(UserSession)
-        .where(col(UserSession.user_id) == tx.actor.user_id)
+        .where(col(UserSession.user_id) == user_id)
         .order_by(col(UserSession.created_at).desc(), col(UserSession.id))
     )
     return [row for row in tx.session.exec(query).all() if _runs(row, tx.now)]
