@@ -15,18 +15,23 @@ from shelter.domain.carrier_codes import Remedy
 from shelter.domain.contacts import CHANNELS, PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
 from shelter.domain.free_text import Found
+from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Language, Person
+from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel, MessageState
 from shelter.domain.orders import OrderState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
 from shelter.domain.rota import LINES
 from shelter.domain.sides import Role, Side
+from shelter.services.audit_search import SUBJECTS
 from shelter.services.board import Cell
 from shelter.services.calendar_import import Change, LeftOut
 from shelter.services.looks import LOOKS
 from shelter.services.users import FactorReset
+from shelter.services.who_to_call import Why
 from shelter_api import errors
+from shelter_api.pages.audit import COLUMNS, PLAIN, known_actions
 from shelter_api.pages.message_texts import COMMANDS
 from shelter_api.pages.messages import SHOWN
 from shelter_api.pages.rendering import WAYS
@@ -70,6 +75,7 @@ def _put_together() -> set[str]:
         "count": set(Person),
         "urgency": {str(urgency.value) for urgency in Urgency},
         "outcome": set(Outcome),
+        "call": {Why.SITE, Why.COORDINATOR},
         "requests": set(RequestState),
         "state": set(PlacementState),
         "live": {"held", "awaiting_review", "confirmed", "arrived"},
@@ -107,6 +113,15 @@ def _put_together() -> set[str]:
             for action in (Action.DECLINE, Action.DEPART, Action.NO_SHOW, Action.CANCEL)
             for part in ("", ".sure", ".yes")
         },
+        "checklist": set(Checklist),
+        "handover": set(Handover),
+        "transport": set(Transport),
+        "left_for": set(LeftFor),
+        "incident": {
+            *(f"kind.{kind}" for kind in IncidentKind),
+            *(f"severity.{severity}{part}" for severity in Severity for part in ("", ".told")),
+        },
+        "paper": _in_code(r'\bt\(\s*"paper\.([a-z_.]+)"'),
         "ask": {"may_use_two_units", "may_change_unit"},
         "theme": set(THEMES),
         "audience": {
@@ -147,6 +162,11 @@ def _put_together() -> set[str]:
             "change",
             "new",
         },
+        "audit": {
+            *PLAIN,
+            *(f"subject.{kind}" for kind in SUBJECTS),
+            *(f"column.{name}" for name in COLUMNS),
+        },
         "users": {
             *(f"role.{role}" for role in Role),
             *(f"state.{state}" for state in ("active", "ended", "all")),
@@ -173,6 +193,14 @@ def _history() -> set[str]:
     }
     contact = _in_code(r'_note\(tx, request, "(contact\.[a-z_]+)"')
     return moves | decisions | contact | _in_code(rf'\.record\(\s*"((?:{about_one})\.[a-z_]+)"')
+
+
+def _actions() -> set[str]:
+    """What the code writes into the audit log."""
+    written = _in_code(
+        r'\b(?:record|_record|_note|note|_changed)\(\s*(?:tx,\s*)?(?:\w+,\s*)?"([a-z_]+\.[a-z_]+)"'
+    )
+    return written | _in_code(r'(?m)^_?[A-Z]+ = "([a-z_]+\.[a-z_]+)"$')
 
 
 def _changes() -> set[str]:
@@ -214,6 +242,13 @@ def test_no_text_is_left_over() -> None:
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_every_language_has_the_placeholders_of_french(language: str) -> None:
     assert i18n.problems(i18n.catalogue("fr"), i18n.catalogue(language)) == ()
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_every_action_of_the_audit_log_has_words(language: str) -> None:
+    actions = _actions()
+    assert {"user.edit", "glass.open", "zoning.refused", "swap.ask", "order.serve"} <= actions
+    assert sorted(actions - {action for action, _ in known_actions(language)}) == []
 
 
 def test_the_search_finds_keys() -> None:

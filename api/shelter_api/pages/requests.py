@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,21 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from shelter.db.tables import Site
+from shelter.db.tables import Site, Unit
 from shelter.domain.errors import Conflict, Invalid, ShelterError
 from shelter.domain.placements import LIVE
-from shelter.domain.requests import STATED_OUTCOMES, Outcome, RequestState, Urgency
+from shelter.domain.requests import STATED_OUTCOMES, TURNED_AWAY, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
-from shelter.services import allocate, drafts, intake, looks, orders, overrides, placements
+from shelter.services import (
+    allocate,
+    drafts,
+    intake,
+    looks,
+    orders,
+    overrides,
+    placements,
+    who_to_call,
+)
 from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import contacts, request_form, views
@@ -125,9 +135,16 @@ def request_page(request: Call, request_id: FromPath[UUID]) -> Response[Any]:
 
 
 def show_request(
-    request: Call, request_id: UUID, notice: Notice | None = None, form: Form | None = None
+    request: Call,
+    request_id: UUID,
+    notice: Notice | None = None,
+    form: Form | None = None,
+    tried: Sequence[UUID] = (),
 ) -> Response[Any]:
-    """The page of a request, with what was just refused on it (if something was)."""
+    """The page of a request, with what was just refused on it (if something was).
+
+    ``tried`` are units that could not be had: whoever knows the place is named with a number.
+    """
 
     def look(tx: Tx) -> dict[str, Any]:
         row = intake.readable_request(tx, request_id)
@@ -148,6 +165,8 @@ def show_request(
             "orders": orders.orders_of(tx, row),
             "is_past": orders.is_past,
             **contacts.section(tx, row),
+            "to_call": who_to_call.who_to_call(tx, row.side, _sites_of(tx, live, tried)),
+            "turned_away": row.outcome in TURNED_AWAY,
             "works_on_it": tx.actor.role is Role.ON_CALL,
             "outcomes": [each for each in Outcome if each in STATED_OUTCOMES],
             "urgencies": tuple(reversed(Urgency)),
@@ -174,6 +193,15 @@ def show_request(
     )
 
 
+def _sites_of(tx: Tx, live: views.Placed | None, tried: Sequence[UUID]) -> list[Site]:
+    """Where the household is or was to be, as far as the reader may see it."""
+    if live is not None:
+        return [part.site for part in live.parts]
+    units = [tx.rows.get(Unit, unit) for unit in tried]
+    sites = [tx.rows.get(Site, unit.site_id) for unit in units if unit is not None]
+    return [site for site in sites if site is not None]
+
+
 @post(
     "/requests/{request_id:uuid}/hold",
     sync_to_thread=True,
@@ -187,11 +215,13 @@ def hold(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[An
         placements.hold(tx, request_id, choice)
         return f"/requests/{request_id}"
 
+    choice: list[placements.StayChoice] = []
     try:
         choice = stays_of(form)
         return write_once(request, form, work)
     except ShelterError as error:
-        return show_request(request, request_id, Notice(error))
+        tried = [stay.unit_id for stay in choice]
+        return show_request(request, request_id, Notice(error), tried=tried)
 
 
 @post(

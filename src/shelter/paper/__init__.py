@@ -1,0 +1,1 @@
+"""What is printed: the agreement and the handover of a place, and the duty sheet of a service."""
