@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_entry")),
     )
+    op.create_index(op.f("ix_audit_entry_at"), "audit_entry", ["at"], unique=False)
     op.create_index(
         "ix_audit_entry_request_id_seq", "audit_entry", ["request_id", "seq"], unique=False
     )
@@ -643,6 +644,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_calendar_feed")),
     )
     op.create_index(op.f("ix_calendar_feed_user_id"), "calendar_feed", ["user_id"], unique=False)
+    op.create_table(
+        "commune_boundary",
+        sa.Column("nis", sa.String(), nullable=False),
+        sa.Column(
+            "rings", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("imported_by", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["imported_by"], ["app_user.id"], name=op.f("fk_commune_boundary_imported_by_app_user")
+        ),
+        sa.PrimaryKeyConstraint("nis", name=op.f("pk_commune_boundary")),
+    )
     op.create_table(
         "known_address",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1714,6 +1728,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_known_address_side"), table_name="known_address")
     op.drop_index(op.f("ix_known_address_case_hash"), table_name="known_address")
     op.drop_table("known_address")
+    op.drop_table("commune_boundary")
     op.drop_index(op.f("ix_calendar_feed_user_id"), table_name="calendar_feed")
     op.drop_table("calendar_feed")
     op.drop_index(
@@ -1754,6 +1769,7 @@ def downgrade() -> None:
     op.drop_table("barring_order")
     op.drop_table("audit_head")
     op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_at"), table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("app_user")
     op.drop_index(op.f("ix_alert_side"), table_name="alert")
