@@ -59,3 +59,25 @@ def test_an_overdue_stay_can_still_be_extended(database: Database) -> None:
     until = TONIGHT + timedelta(days=7)
     longer = world.system.run(worker, lambda tx: placements.extend(tx, placement.id, until))
     assert longer.end_night == until
+
+
+def test_a_night_that_somebody_slept_in_until_one_is_not_offered_again(database: Database) -> None:
+    """They left at a quarter past one: the bed is nobody's for the rest of this night."""
+    world = secova_world(database)
+    worker = world.user("garde.aywaille")
+    world.clock.forward(hours=4)
+    asked = {"people": {Person.WOMAN: 1, Person.CHILD: 1}, "first_night": TONIGHT, "nights": 2}
+    used = set()
+    for _ in range(3):
+        _, placement = world.placed(worker, **asked)  # what is offered can be held
+        world.do(worker, placements.arrive, placement.id)
+        (stay,) = world.do(worker, lambda tx, it=placement: tx.rows.stays([it.id]))
+        world.do(worker, placements.depart, placement.id)
+        used.add(stay.unit_id)
+    assert len(used) == 3
+    world.clock.forward(hours=12)  # the next evening they are free again, after cleaning
+    world.clock.forward(days=2)
+    later = asked | {"first_night": TONIGHT + timedelta(days=3)}
+    _, placement = world.placed(worker, **later)
+    (stay,) = world.do(worker, lambda tx: tx.rows.stays([placement.id]))
+    assert stay.unit_id in used

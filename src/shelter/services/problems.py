@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
@@ -19,7 +20,7 @@ from shelter.db.tables import (
     StayRow,
     Unit,
 )
-from shelter.domain.availability import BlockReason
+from shelter.domain.availability import BlockReason, Sharing
 from shelter.domain.household import Person
 from shelter.domain.placements import occupied_until
 from shelter.domain.sides import Side
@@ -32,6 +33,7 @@ from shelter_solver import problem as model
 
 UNTIL_FURTHER_NOTICE = 10_000
 EVERY_NIGHT = model.Nights(0, UNTIL_FURTHER_NOTICE)
+TONIGHT = model.Nights(0, 1)
 R = TypeVar("R")
 P = TypeVar("P")
 
@@ -102,6 +104,7 @@ def situation(
         [unit.id for unit in units], start, start + timedelta(days=2 * horizon)
     ):
         blocks.setdefault(str(block.unit_id), []).append(block)
+    slept_in = _slept_in(rows, units, start, {stay.id for each in stays.values() for stay in each})
     solver_sites = _read_each(
         "site", sites.values(), lambda site: site.id, lambda site: solver_site(tx, site), unreadable
     )
@@ -127,7 +130,14 @@ def situation(
         horizon=horizon,
         sites=tuple(solver_sites),
         units=tuple(
-            _unit(u, blocks.get(str(u.id), ()), start, renewing, sites[u.site_id].opened_at is None)
+            _unit(
+                u,
+                blocks.get(str(u.id), ()),
+                start,
+                renewing,
+                waiting=sites[u.site_id].opened_at is None,
+                slept_in=u.id in slept_in,
+            )
             for u in units
         ),
         parties=tuple(parties),
@@ -171,8 +181,33 @@ def _read_each(
     return good
 
 
+def _slept_in(
+    rows: Rows, units: Sequence[Unit], tonight: date, live: Collection[UUID]
+) -> frozenset[UUID]:
+    """Units that are full this night with people who left in the middle of it.
+
+    Their placements are over, so that no party stands for them; their beds were slept in.
+    """
+    beds = Counter(
+        row.unit_id
+        for row in rows.occupied([unit.id for unit in units], tonight, tonight + timedelta(days=1))
+        if row.stay_id not in live
+    )
+    return frozenset(
+        unit.id
+        for unit in units
+        if beds[unit.id] >= (1 if unit.sharing is Sharing.PRIVATE else unit.beds)
+    )
+
+
 def _unit(
-    unit: Unit, blocks: Sequence[Block], start: date, renewing: bool, waiting: bool
+    unit: Unit,
+    blocks: Sequence[Block],
+    start: date,
+    renewing: bool,
+    *,
+    waiting: bool,
+    slept_in: bool,
 ) -> model.Unit:
     def ranges(kept_back: bool) -> tuple[model.Nights, ...]:
         return tuple(
@@ -202,7 +237,9 @@ def _unit(
         intake_until=unit.intake_until,
         cleaning_nights=unit.cleaning_nights,
         max_stay_nights=longest,
-        closed=(EVERY_NIGHT,) if waiting else ranges(kept_back=False),
+        closed=(EVERY_NIGHT,)
+        if waiting
+        else (*ranges(kept_back=False), *((TONIGHT,) if slept_in else ())),
         kept_back=ranges(kept_back=True),
     )
 
