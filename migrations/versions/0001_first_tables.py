@@ -1045,6 +1045,7 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["site_id"],
             ["site.id"],
@@ -1059,7 +1060,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_availability_link")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_availability_link_token_hash")),
-        sa.UniqueConstraint("unit_id", name=op.f("uq_availability_link_unit_id")),
     )
     op.create_index(
         op.f("ix_availability_link_expires_at"), "availability_link", ["expires_at"], unique=False
@@ -1067,6 +1067,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_availability_link_side"), "availability_link", ["side"], unique=False)
     op.create_index(
         op.f("ix_availability_link_site_id"), "availability_link", ["site_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_availability_link_unit_id"), "availability_link", ["unit_id"], unique=False
     )
     op.create_table(
         "block",
@@ -1692,6 +1695,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_block_unit_id"), table_name="block")
     op.drop_index(op.f("ix_block_side"), table_name="block")
     op.drop_table("block")
+    op.drop_index(op.f("ix_availability_link_unit_id"), table_name="availability_link")
     op.drop_index(op.f("ix_availability_link_site_id"), table_name="availability_link")
     op.drop_index(op.f("ix_availability_link_side"), table_name="availability_link")
     op.drop_index(op.f("ix_availability_link_expires_at"), table_name="availability_link")

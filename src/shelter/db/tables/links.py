@@ -13,7 +13,7 @@ from shelter.domain.sides import Side
 
 
 class AvailabilityLink(OneSided, SQLModel, table=True):
-    """The link of the latest question about a unit; the next question replaces it."""
+    """The link of a question about a unit; the next question ends it."""
 
     __tablename__ = "availability_link"
     id: uuid.UUID = identifier()
@@ -27,9 +27,11 @@ class AvailabilityLink(OneSided, SQLModel, table=True):
     #: which unit was asked about
     unit_id: uuid.UUID = Field(
         sa_column=sa.Column(
-            sa.Uuid(), sa.ForeignKey("unit.id", ondelete="CASCADE"), nullable=False, unique=True
+            sa.Uuid(), sa.ForeignKey("unit.id", ondelete="CASCADE"), nullable=False, index=True
         )
     )
     #: SHA-256 of what the link says; that itself is in the message alone
     token_hash: str = Field(unique=True)
     expires_at: datetime = instant(index=True)
+    #: answers that were given by it
+    uses: int = 0
