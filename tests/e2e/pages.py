@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -110,6 +112,7 @@ def every_state(world: World) -> list[State]:
     change = (empty, "garde-secova", AudienceReason.NOT_NEEDED_HERE)
     world.do(world.user(COORDINATOR), audience.ask_audience, *change)
     shift = _a_week_of_duty(world)
+    police = world.user(POLICE).user_id
     return [
         State("sign-in", None, "/sign-in"),
         State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
@@ -227,6 +230,24 @@ def every_state(world: World) -> list[State]:
         State("inbox", WORKER, "/inbox", _answer),
         State("figures", COORDINATOR, "/figures"),
         State("figures of the other side", COORDINATOR, "/figures?side=perpetrators"),
+        State("accounts", ADMIN, "/users"),
+        State("accounts, none", ADMIN, "/users?state=ended"),
+        State("account", ADMIN, f"/users/{police}", _unfold_everything),
+        State("account, reset without a reason", ADMIN, f"/users/{police}", _reset_wrongly),
+        State("account, one's own", ADMIN, f"/users/{world.user(ADMIN).user_id}"),
+        State("new account", ADMIN, "/users/new"),
+        State("new account, refused", ADMIN, "/users/new", _make_account_wrongly),
+        State("first password", ADMIN, "/users/new", _make_account),
+        State("settings of the network", COORDINATOR, "/settings", _unfold_everything),
+        State("audit log", COORDINATOR, "/audit", _unfold_everything),
+        State("audit log, verified", COORDINATOR, "/audit", _verify_log),
+        State("audit log, nothing found", COORDINATOR, "/audit?who=personne"),
+        State("map", WORKER, "/map"),
+        State("map, from elsewhere", COORDINATOR, "/map?from=62100&ring=separation&side=victims"),
+        State("map of the other side", OTHER, "/map", _unfold_everything),
+        State("boundaries", COORDINATOR, "/map/boundaries"),
+        State("boundaries, refused", COORDINATOR, "/map/boundaries", _bring_no_boundaries),
+        State("boundaries, looked at", COORDINATOR, "/map/boundaries", _bring_boundaries),
         State("style guide", WORKER, "/styleguide"),
         State("nothing here", WORKER, "/nowhere"),
         State("not allowed", POLICE, "/board"),
@@ -310,6 +331,51 @@ def _unfold_everything(screen: Screen) -> None:
 
 def _open_menu(screen: Screen) -> None:
     screen.page.locator("details.account summary").click()
+
+
+def _reset_wrongly(screen: Screen) -> None:
+    screen.press("users.factors.yes")
+    screen.notice.wait_for()
+
+
+def _make_account_wrongly(screen: Screen) -> None:
+    screen.press("users.make")
+    screen.notice.wait_for()
+
+
+def _make_account(screen: Screen) -> None:
+    screen.page.locator("#f-full_name").fill("Camille Dupont")
+    # a state is looked at more than once, and a login is there once
+    screen.page.locator("#f-login").fill(f"camille.{secrets.token_hex(4)}")
+    screen.page.locator("label[for=f-role-on_call]").click()
+    screen.page.locator("label[for=f-side-victims]").click()
+    screen.page.locator("#f-service").select_option("garde-secova")
+    screen.press("users.make")
+    screen.page.locator("code.secret").wait_for()
+
+
+def _verify_log(screen: Screen) -> None:
+    screen.press("audit.verify_now")
+    screen.page.get_by_text(t("audit.chain.whole").split("{")[0]).first.wait_for()
+
+
+def _bring_file(screen: Screen, content: str) -> None:
+    file = {"name": "communes.geojson", "mimeType": "application/geo+json"}
+    screen.page.locator("#f-geojson").set_input_files({**file, "buffer": content.encode()})
+    screen.press("boundaries.look")
+
+
+def _bring_no_boundaries(screen: Screen) -> None:
+    _bring_file(screen, "{}")
+    screen.notice.wait_for()
+
+
+def _bring_boundaries(screen: Screen) -> None:
+    ring = [[5.6, 50.4], [5.8, 50.4], [5.8, 50.5], [5.6, 50.5], [5.6, 50.4]]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"nis": "62009"}, "geometry": geometry}
+    _bring_file(screen, json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    screen.page.locator("input[name=boundaries]").wait_for(state="attached")
 
 
 def _sign_in_wrongly(screen: Screen) -> None:

@@ -50,7 +50,9 @@ from shelter.domain.availability import BlockReason
 from shelter.domain.contacts import PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.errors import ShelterError
+from shelter.domain.handover import Checklist, Handover, Transport
 from shelter.domain.household import Person
+from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
@@ -62,10 +64,13 @@ from shelter.services import (
     contacts,
     context,
     duty,
+    handover,
+    incidents,
     intake,
     looks,
     orders,
     overrides,
+    papers,
     placements,
     replans,
     shifts,
@@ -90,11 +95,13 @@ CODE = re.compile(r"\b[B-DF-HJ-NP-TV-Z2-9]{5}\b")
 #: as a call says it, sign by sign
 SPELLED = re.compile(r"\b(?:[B-DF-HJ-NP-TV-Z2-9], ){4}[B-DF-HJ-NP-TV-Z2-9]\b")
 KINDS = ("request", "placement", "site", "unit", "alert", "block", "order", "shift", "swap")
+#: what an administrator does to an account ends sessions, with which these people go on
+ENDS_SESSIONS = re.compile(r"/users/[^/]+/(end|sessions|password|factors)$")
 IN_A_PATH = re.compile(rf"/({'|'.join(KINDS)})s/({UUIDS.pattern})")
 #: chosen afresh for each answer: it tells nothing because nothing goes into it
 FRESH = {"x-request-id", "date"}
 OWN_SECRETS = re.compile(
-    r'<svg[^>]* class="qr">.*?</svg>|(?<=<code class="secret">)[A-Z2-7 ]+'
+    r'<svg[^>]* class="qr">.*?</svg>|(?<=<code class="secret">)[A-Z2-7 -]+'
     r"|(?<=<li><code>)[A-Z0-9]{4}(-[A-Z0-9]{4}){2}"
     # the address of a calendar feed, and the hash by which its owner revokes it
     r'|(?<=/calendar/)[\w-]{43}(?=\.ics)|(?<=name="feed" value=")[0-9a-f]{64}'
@@ -132,6 +139,7 @@ class Victims:
             self.reads_orders,
             self.plans_duty,
             self.sets_phones,
+            self.hands_over,
         )
         with suppress(ShelterError):  # refused: then nothing has happened
             acts[action % len(acts)](pick)
@@ -142,6 +150,19 @@ class Victims:
         start = self.world.clock.at + timedelta(hours=pick % 200 - 4)
         given = shifts.ShiftInput(worker.user_id, start, start + timedelta(hours=9), 1 + pick % 3)
         self.world.do(worker, shifts.add_shift, str(worker.service), given)
+
+    def hands_over(self, pick: int) -> None:
+        """Ticks, a way to come, an incident: and the papers of it all."""
+        row = self._one(PlacementRow, pick)
+        if row is None:
+            return
+        worker = next(w for w in (self.worker(0), self.worker(1)) if w.service == row.service)
+        step = list(Handover)[pick % 4].value
+        self.world.do(worker, handover.tick, row.id, Checklist.HANDOVER, step, done=pick % 5 > 0)
+        self.world.do(worker, handover.bring, row.id, list(Transport)[pick % 5], pick % 24)
+        kind, severity = list(IncidentKind)[pick % 6], list(Severity)[pick % 2]
+        self.world.do(worker, incidents.record, row.id, kind, severity)
+        self.world.do(worker, papers.agreement, row.id, "fr")
 
     def sets_phones(self, pick: int) -> None:
         self.world.do(self.worker(pick), duty.set_phones, None, f"+3247{pick % 10**7:07}", None)
@@ -396,7 +417,7 @@ class Perpetrators:
         elif self.forms:
             action, fields = self.forms[pick % len(self.forms)]
             filled = {name: value or self._typed(name, pick) for name, value in fields.items()}
-            if action not in {"/sign-out", "/leave"}:
+            if action not in {"/sign-out", "/leave"} and not ENDS_SESSIONS.search(action):
                 self.send(person, "POST", action, form=filled)
 
     def call(self, person: As, route: Route, pick: int) -> None:
@@ -580,6 +601,14 @@ class Perpetrators:
             "ends_at": f"{tonight + timedelta(days=2 + pick % 9)}T06:00:00Z",
             "week": str(tonight + timedelta(days=7)),
             "duty_phone": "+32470112233",
+            "checklist": ("handover", "protocol")[pick % 2],
+            "step": ("keys", "weapons-asked", "agreement")[pick % 3],
+            "done": ("on", "")[pick // 2 % 2],
+            "transport": ("taxi", "own", "none")[pick % 3],
+            "transport_hour": pick % 25,
+            "kind": ("visitor", "medical")[pick % 2],
+            "severity": ("low", "high")[pick // 2 % 2],
+            "left_for": ("home", "transit", "unknown")[pick % 3],
         }
         if stay is not None:
             given |= {"stays": [stay], "unit_id": stay["unit_id"]}

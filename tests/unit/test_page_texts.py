@@ -19,9 +19,12 @@ from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Language, Person
 from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel, MessageState
+from shelter.domain.network import ServiceKind
+from shelter.domain.network_file import PLACE_KINDS
 from shelter.domain.orders import OrderState
 from shelter.domain.placements import Action, PlacementState
 from shelter.domain.requests import Outcome, RequestState, Urgency
+from shelter.domain.retention import Kind
 from shelter.domain.rota import LINES
 from shelter.domain.sides import Role, Side
 from shelter.services.audit_search import SUBJECTS
@@ -31,10 +34,13 @@ from shelter.services.looks import LOOKS
 from shelter.services.users import FactorReset
 from shelter.services.who_to_call import Why
 from shelter_api import errors
+from shelter_api.pages import boundaries
 from shelter_api.pages.audit import COLUMNS, PLAIN, known_actions
 from shelter_api.pages.message_texts import COMMANDS
 from shelter_api.pages.messages import SHOWN
+from shelter_api.pages.network_settings import LEGAL, TIMES
 from shelter_api.pages.rendering import WAYS
+from shelter_api.pages.site_map import RINGS
 from shelter_api.pages.users import DONE
 from shelter_api.theme import THEMES
 from shelter_solver.constraints import RULES
@@ -167,6 +173,16 @@ def _put_together() -> set[str]:
             *(f"subject.{kind}" for kind in SUBJECTS),
             *(f"column.{name}" for name in COLUMNS),
         },
+        "network": {
+            *(f"legal.{name}" for name in LEGAL),
+            *(f"time.{name}" for name in TIMES),
+            *(f"kind.{kind}" for kind in ServiceKind),
+            *(f"place.{kind}" for kind in PLACE_KINDS),
+            *(f"keep.{kind}" for kind in Kind),
+            *("ladder.urgent", "ladder.calm"),
+        },
+        "map": {"sites", *(f"ring.{name}" for name in RINGS)},
+        "boundaries": {f"done.{what}" for what in boundaries.DONE},
         "users": {
             *(f"role.{role}" for role in Role),
             *(f"state.{state}" for state in ("active", "ended", "all")),
@@ -222,7 +238,7 @@ def _problems() -> set[str]:
     return (
         named
         | free_text
-        | _in_code(r'_wrong\("([a-z_]+)"')
+        | _in_code(r'_wrong\(\s*"([a-z_]+)"')
         | _in_code(r'\.wrong\([^,]+, "([a-z_]+)"\)')
     )
 

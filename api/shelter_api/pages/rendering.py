@@ -110,6 +110,7 @@ LABELS: Mapping[str, str] = {
     "login": "session.login",
     "role": "users.role",
     "factor_reason": "users.factors",
+    "geojson": "boundaries.file",
 }
 
 #: path, text and icon of the ways through the pages, by role
@@ -178,6 +179,8 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "day": _day,
             "short_day": _short_day,
             "weekday": _weekday,
+            "weekday_name": _weekday_name,
+            "month": _month,
             "day_number": lambda day: day.day,
             "moment": _moment,
             "clock": _clock,
@@ -286,6 +289,17 @@ def _short_day(context: Context, day: date) -> str:
 @pass_context
 def _weekday(context: Context, day: date) -> str:
     return format_date(day, "EEEEEE", locale=f"{_language_in(context)}_BE")
+
+
+@pass_context
+def _weekday_name(context: Context, day: date) -> str:
+    return format_date(day, "EEEE", locale=f"{_language_in(context)}_BE")
+
+
+@pass_context
+def _month(context: Context, day: date) -> str:
+    """ "novembre 2026" """
+    return format_skeleton("yMMMM", _midday(day), locale=f"{_language_in(context)}_BE")
 
 
 @pass_context

@@ -60,7 +60,7 @@ class Boundaries:
 
 
 def read_boundaries(text: str, communes: Collection[str], by: str | None = None) -> Boundaries:
-    """The boundaries of these communes in a file. Raises Invalid, with one problem of ``file``.
+    """The boundaries of these communes in a file. Raises Invalid, with one problem of ``geojson``.
 
     ``by`` names the property with the NIS code; without it that is found out.
     """
@@ -88,7 +88,7 @@ def read_boundaries(text: str, communes: Collection[str], by: str | None = None)
 
 
 def _wrong(code: str, **params: int) -> Invalid:
-    return Invalid(FieldProblem("file", code, tuple(params.items())))
+    return Invalid(FieldProblem("geojson", code, tuple(params.items())))
 
 
 def _features(text: str) -> list[Mapping[str, Any]]:

@@ -50,7 +50,7 @@ class Projection:
     @property
     def bar_km(self) -> float:
         """A round length for the scale bar: a quarter of the picture at most."""
-        most = self.width / 4 / self.scale
+        most = self.width / 4 / self.scale * (1 + 1e-9)
         power = 10 ** math.floor(math.log10(most))
         return next(step * power for step in (5, 2, 1) if step * power <= most)
 
