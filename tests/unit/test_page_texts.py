@@ -15,6 +15,7 @@ from shelter.domain.carrier_codes import Remedy
 from shelter.domain.contacts import CHANNELS, PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason, OverrideState
 from shelter.domain.free_text import Found
+from shelter.domain.getting_there import Bring, BusStop, Stairs
 from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Language, Person
 from shelter.domain.incidents import IncidentKind, Severity
@@ -28,6 +29,7 @@ from shelter.domain.retention import Kind
 from shelter.domain.rota import LINES
 from shelter.domain.sides import Role, Side
 from shelter.services.audit_search import SUBJECTS
+from shelter.services.availability_links import Said
 from shelter.services.board import Cell
 from shelter.services.calendar_import import Change, LeftOut
 from shelter.services.looks import LOOKS
@@ -81,6 +83,10 @@ def _put_together() -> set[str]:
         "count": set(Person),
         "urgency": {str(urgency.value) for urgency in Urgency},
         "outcome": set(Outcome),
+        "stairs": set(Stairs),
+        "bus_stop": set(BusStop),
+        "bring": set(Bring),
+        "link": set(Said),
         "call": {Why.SITE, Why.COORDINATOR},
         "requests": set(RequestState),
         "state": set(PlacementState),
