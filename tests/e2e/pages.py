@@ -14,7 +14,9 @@ from shelter.db.tables import Alert, User
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason
 from shelter.domain.decisions import GlassReason, OverrideReason
+from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Person
+from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome
 from shelter.domain.rota import Duty, local_span
@@ -24,6 +26,8 @@ from shelter.services import (
     audience,
     break_glass,
     contacts,
+    handover,
+    incidents,
     intake,
     orders,
     overrides,
@@ -76,10 +80,16 @@ def every_state(world: World) -> list[State]:
     world.hold_first(worker, held)
     confirmed, promise = world.placed(worker, **asked)
     arrived, stay = world.placed(worker, **(come | {"pets": True, "prefer_communes": ("62100",)}))
+    world.do(worker, handover.bring, stay.id, Transport.TAXI, 22)
     world.do(worker, placements.arrive, stay.id)
+    for step in (Handover.KEYS, Handover.HOUSE_RULES):
+        world.do(worker, handover.tick, stay.id, Checklist.HANDOVER, step.value, done=True)
+    world.do(worker, handover.tick, stay.id, Checklist.HANDOVER, Handover.KEYS.value, done=False)
+    note = "Bruit toute la nuit, calme depuis"
+    world.do(worker, incidents.record, stay.id, IncidentKind.VISITOR, Severity.HIGH, note)
     left, ended = world.placed(worker, **come)
     world.do(worker, placements.arrive, ended.id)
-    world.do(worker, placements.depart, ended.id)
+    world.do(worker, placements.depart, ended.id, LeftFor.TRANSIT)
     theirs, _ = world.placed(other, **(asked | {"people": {Person.MAN: 1}}))
     site = world.unit("Sureau", "Maison A").site_id
     unit = world.unit("Sureau", "Maison A").id
@@ -151,6 +161,12 @@ def every_state(world: World) -> list[State]:
         State("address, asked", WORKER, f"/placements/{promise.id}/address"),
         State("address, shown", WORKER, f"/placements/{promise.id}/address", _show_address),
         State("placement of staff", STAFF, f"/placements/{stay.id}", _unfold_everything),
+        State("placement", WORKER, f"/placements/{stay.id}"),
+        State("placement, awaited", WORKER, f"/placements/{promise.id}", _unfold_everything),
+        State("placement, ticked", WORKER, f"/placements/{promise.id}", _tick),
+        State("placement, incident refused", WORKER, f"/placements/{stay.id}", _record_wrongly),
+        State("placement, read only", COORDINATOR, f"/placements/{stay.id}"),
+        State("placement, over", WORKER, f"/placements/{ended.id}"),
         State("who looked", WORKER, f"/requests/{linked.id}/looks"),
         State("who looked, two-sided", COORDINATOR, f"/requests/{linked.id}/looks"),
         State("glass", COORDINATOR, f"/requests/{confirmed.id}/glass"),
@@ -430,6 +446,20 @@ def _ask_wrongly(screen: Screen) -> None:
     screen.page.locator("#f-note").fill("Demander Karim, 0478 12 34 56")
     screen.page.locator("#f-avoid_zones-0-lat").fill("50,5")
     screen.page.locator(".submit-bar button").click()
+    screen.notice.wait_for()
+
+
+def _tick(screen: Screen) -> None:
+    box = screen.page.locator("#c-handover-agreement")
+    if box.get_attribute("aria-checked") == "false":
+        box.click()
+    screen.page.locator("#c-handover-agreement[aria-checked=true]").wait_for()
+
+
+def _record_wrongly(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.page.locator("#f-note").fill("Karim est venu, 0478 12 34 56")
+    screen.press("incident.submit")
     screen.notice.wait_for()
 
 

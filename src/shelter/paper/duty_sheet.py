@@ -5,7 +5,7 @@ from __future__ import annotations
 from shelter import i18n
 from shelter.domain.network import Network
 from shelter.paper.layout import Paper
-from shelter.paper.words import Say, day, moment, teller
+from shelter.paper.words import Say, day, moment, short_moment, teller
 from shelter.services.duty import ServiceDuty
 from shelter.services.duty_sheets import Sheet
 
@@ -47,8 +47,8 @@ def duty_sheet_pdf(it: Sheet, network: Network, language: str) -> bytes:
         ],
         numbered=True,
     )
-    paper.heading(t("paper.duty.by_hand"))
     paper.lines(
+        t("paper.duty.by_hand"),
         (
             t("paper.hour"),
             t("paper.place"),
@@ -101,7 +101,7 @@ def _free(paper: Paper, it: Sheet, network: Network, language: str, t: Say) -> N
                 i18n.plural(language, "unit.beds", each.beds)
                 + (f", {i18n.plural(language, 'unit.cots', each.cots)}" if each.cots else ""),
                 each.phone or t("paper.no_phone"),
-                i18n.datetime_text(language, each.known_at, it.timezone),
+                short_moment(language, each.known_at, it.timezone),
             )
             for each in it.free
         ],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from shelter.domain.handover import Checklist, Handover
 from shelter.paper.layout import Paper
 from shelter.paper.words import day, moment, teller
@@ -21,7 +19,6 @@ def handover_pdf(it: PlacePaper, language: str) -> bytes:
     paper.facts(
         [
             (t("paper.first_night"), day(language, it.first_night)),
-            (t("paper.last_night"), day(language, it.end_night - timedelta(days=1))),
             (t("paper.leaving"), day(language, it.end_night)),
             (t("transport.title"), _transport(it, language)),
         ]
@@ -45,6 +42,8 @@ def handover_pdf(it: PlacePaper, language: str) -> bytes:
             )
             for item in items
         )
+    paper.heading(t("paper.phones"))
+    paper.facts(_phones(it, language))
     paper.heading(t("paper.steps"))
     paper.points(
         [
@@ -57,8 +56,6 @@ def handover_pdf(it: PlacePaper, language: str) -> bytes:
         ],
         numbered=True,
     )
-    paper.heading(t("paper.phones"))
-    paper.facts(_phones(it, language))
     paper.blanks([t("paper.remarks")])
     return paper.pdf()
 

@@ -32,8 +32,9 @@ from reportlab.platypus import (
 
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
+#: what the library keeps free inside its frame
+_INSIDE = 6
 _GREY = colors.Color(0.35, 0.35, 0.35)
-_LINE = (0.6, colors.black)
 #: a fingerprint of the content, which the library writes behind everything else
 _FINGERPRINT = re.compile(rb"/ID\s*\[<[0-9a-f]*><[0-9a-f]*>\]\n%[^\n]*\n")
 
@@ -42,7 +43,7 @@ def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
     given: dict[str, Any] = {
         "fontName": "Helvetica",
         "fontSize": size,
-        "leading": size * 1.3,
+        "leading": size * 1.22,
         "alignment": TA_LEFT,
     }
     return ParagraphStyle(name, **(given | more))
@@ -50,7 +51,7 @@ def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
 
 _BOLD = {"fontName": "Helvetica-Bold"}
 TITLE = _style("title", 19, **_BOLD, spaceAfter=2 * mm)
-BIG = _style("big", 15, **_BOLD, spaceAfter=2 * mm)
+BIG = _style("big", 21, **_BOLD, spaceAfter=2.5 * mm)
 HEADING = _style("heading", 12.5, **_BOLD, spaceBefore=4 * mm, spaceAfter=1.5 * mm)
 TEXT = _style("text", 10.5, spaceAfter=1.5 * mm)
 CELL = _style("cell", 10)
@@ -97,20 +98,14 @@ class Paper:
     def blanks(self, labels: Iterable[str]) -> None:
         """Labels, each with a line for a pen."""
         for label in labels:
-            self._flow.append(
-                KeepTogether(
-                    [
-                        _words(label, SMALL),
-                        Spacer(1, 8 * mm),
-                        Table(
-                            [[""]],
-                            colWidths=[WIDTH],
-                            style=[("LINEABOVE", (0, 0), (-1, 0), *_LINE)],
-                            rowHeights=[1.5 * mm],
-                        ),
-                    ]
-                )
+            line = Table(
+                [[""]],
+                colWidths=[WIDTH],
+                rowHeights=[1.5 * mm],
+                hAlign="LEFT",
+                style=[("LINEABOVE", (0, 0), (-1, 0), 0.6, colors.black)],
             )
+            self._flow.append(KeepTogether([_words(label, SMALL), Spacer(1, 7 * mm), line]))
 
     def boxes(self, rows: Iterable[tuple[bool, str]]) -> None:
         """Lines with a box to tick; those that are done have their cross."""
@@ -149,18 +144,17 @@ class Paper:
             head=1,
         )
 
-    def lines(self, head: Sequence[str], count: int, shares: Sequence[float]) -> None:
-        """An empty table for a pen."""
+    def lines(self, title: str, head: Sequence[str], count: int, shares: Sequence[float]) -> None:
+        """An empty table for a pen, whole on its page."""
         width = WIDTH / sum(shares)
-        self._flow.append(
-            Table(
-                [[_words(each, HEAD) for each in head], *([""] * len(head) for _ in range(count))],
-                colWidths=[share * width for share in shares],
-                rowHeights=[None, *([9 * mm] * count)],
-                repeatRows=1,
-                style=TableStyle([("GRID", (0, 0), (-1, -1), 0.4, _GREY)]),
-            )
+        table = Table(
+            [[_words(each, HEAD) for each in head], *([""] * len(head) for _ in range(count))],
+            colWidths=[share * width for share in shares],
+            rowHeights=[None, *([9 * mm] * count)],
+            hAlign="LEFT",
+            style=TableStyle([("GRID", (0, 0), (-1, -1), 0.4, _GREY)]),
         )
+        self._flow.append(KeepTogether([_words(title, HEADING), table]))
 
     def pdf(self) -> bytes:
         """The document, for a reader of PDF."""
@@ -168,10 +162,10 @@ class Paper:
         document = SimpleDocTemplate(
             out,
             pagesize=A4,
-            leftMargin=MARGIN,
-            rightMargin=MARGIN,
-            topMargin=15 * mm,
-            bottomMargin=18 * mm,
+            leftMargin=MARGIN - _INSIDE,
+            rightMargin=MARGIN - _INSIDE,
+            topMargin=12 * mm,
+            bottomMargin=15 * mm,
             title=plain(self._title),
             author="",
             subject="",
@@ -204,18 +198,18 @@ class Paper:
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 1.2 * mm),
             ("RIGHTPADDING", (0, 0), (-1, -1), 1.2 * mm),
-            ("TOPPADDING", (0, 0), (-1, -1), 0.8 * mm),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 1.2 * mm),
+            ("TOPPADDING", (0, 0), (-1, -1), 0.5 * mm),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 0.9 * mm),
         ]
-        self._flow.append(
-            Table(
-                rows,
-                colWidths=list(widths),
-                repeatRows=head,
-                hAlign="LEFT",
-                style=TableStyle([*every, *style]),
-            )
+        table = Table(
+            rows,
+            colWidths=list(widths),
+            repeatRows=head,
+            hAlign="LEFT",
+            spaceAfter=0.8 * mm,
+            style=TableStyle([*every, *style]),
         )
+        self._flow.append(table)
 
 
 def plain(text: str) -> str:

@@ -32,3 +32,10 @@ def moment(language: str, at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     clock = format_time(local.time(), "HH:mm", locale=f"{language}_BE")
     return f"{i18n.date_text(language, local.date(), 'full')}, {clock}"
+
+
+def short_moment(language: str, at: datetime, zone: ZoneInfo) -> str:
+    """ "21/11/26 18:00" """
+    local = at.astimezone(zone)
+    clock = format_time(local.time(), "HH:mm", locale=f"{language}_BE")
+    return f"{i18n.date_text(language, local.date(), 'short')} {clock}"
