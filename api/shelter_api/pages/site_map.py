@@ -21,8 +21,10 @@ from shelter_api.pages.rendering import show
 from shelter_solver.problem import Point
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.COORDINATOR)
-#: units of the picture; on a telephone it is 0.64 of a pixel
+#: units of the picture; on a telephone one is 0.64 of a pixel
 WIDTH, TALLEST, MARGIN = 560.0, 620.0, 46.0
+#: with more communes the picture is larger, and a label is a name alone
+FEW, LARGER = 12, 1.6
 RADIUS, SMALL = 15.0, 4.0
 #: what a letter of a label takes in width and a line in height, at its 17 units
 LETTER, LINE = 9.6, 20.0
@@ -66,13 +68,17 @@ def picture_of(it: SiteMap, language: str, ring_km: float) -> Picture:
         Point(lat, lon) for rings in it.rings.values() for ring in rings for lon, lat in ring
     ]
     middles = [mark.commune.centre for mark in it.marks]
-    flat = Projection.around(corners + middles, width=WIDTH, tallest=TALLEST, margin=MARGIN)
+    few = len(it.marks) <= FEW
+    larger = 1.0 if few else LARGER
+    flat = Projection.around(
+        corners + middles, width=WIDTH * larger, tallest=TALLEST * larger, margin=MARGIN
+    )
     at = it.chosen.nis
     # what matters most chooses its place first
     marks = sorted(
         it.marks, key=lambda mark: (mark.commune.nis != at, mark.sites == 0, mark.commune.nis)
     )
-    named = [_words(mark, language) for mark in marks]
+    named = [_words(mark, language, few=few) for mark in marks]
     spots = [_spot(flat, mark, words) for mark, words in zip(marks, named, strict=True)]
     bar = Box(0, flat.height - LINE * 2, WIDTH / 4 + MARGIN, flat.height)
     places = place_labels(spots, flat.width, flat.height, [bar])
@@ -92,9 +98,10 @@ def picture_of(it: SiteMap, language: str, ring_km: float) -> Picture:
     )
 
 
-def _words(mark: Mark, language: str) -> tuple[str, str]:
+def _words(mark: Mark, language: str, *, few: bool) -> tuple[str, str]:
     name = mark.commune.name(language)
-    return name, i18n.plural(language, "map.sites", mark.sites) if mark.sites else ""
+    more = few and mark.sites > 0
+    return name, i18n.plural(language, "map.sites", mark.sites) if more else ""
 
 
 def _spot(flat: Projection, mark: Mark, words: tuple[str, str]) -> Spot:
@@ -108,7 +115,9 @@ def _path(flat: Projection, rings: Sequence[Sequence[tuple[float, float]]]) -> s
     parts = []
     for ring in rings:
         points = (flat.xy(Point(lat, lon)) for lon, lat in ring[:-1])
-        parts.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points) + "Z")
+        # whole units: finer than the eye, and points that fall together are one
+        spots = dict.fromkeys(f"{x:.0f} {y:.0f}" for x, y in points)
+        parts.append("M" + "L".join(spots) + "Z")
     return "".join(parts)
 
 

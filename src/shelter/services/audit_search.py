@@ -22,6 +22,7 @@ from shelter.domain.rota import local_instant
 from shelter.domain.sides import Role, Side
 from shelter.services import audit_chain
 from shelter.services.audit import End
+from shelter.services.audit_chain import ChainReport
 from shelter.services.context import Shelter, Tx
 from shelter.services.looks import ONE_LOOK
 
@@ -132,17 +133,22 @@ def chain(tx: Tx) -> Chain:
     return Chain(start, end, verified, _noted_on(tx.system))
 
 
-def verify(tx: Tx) -> audit_chain.ChainReport:
-    """Walk the whole chain and note what was found; also against the heads noted elsewhere."""
+def verify(tx: Tx) -> ChainReport:
+    """Walk the whole chain, and the heads noted elsewhere. Writes nothing, so nobody waits for it;
+    what was found is noted by ``note_verified``."""
     _coordinator(tx)
     path = tx.system.settings.audit_head_file
     noted = audit_chain.noted_heads(path.read_text()) if path is not None and path.exists() else ()
-    report = audit_chain.verify_chain(tx.session, noted=noted)
+    return audit_chain.verify_chain(tx.session, noted=noted)
+
+
+def note_verified(tx: Tx, report: ChainReport) -> None:
+    """Put on record that somebody verified the chain, and what they found."""
+    _coordinator(tx)
     found: dict[str, Any] = {"seq": report.entries, "head": report.head}
     if report.broken_at is not None:
         found["broken_at"] = report.broken_at
     tx.record(VERIFY, "audit", side=Side.VICTIMS, **found)
-    return report
 
 
 def _coordinator(tx: Tx) -> None:

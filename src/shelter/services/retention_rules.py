@@ -445,6 +445,7 @@ KIND_OF: dict[str, Kind] = {
 #: tables that no purge touches, and why
 KEPT: dict[str, str] = {
     "network": "the network file",
+    "commune_boundary": "public facts of communes, until a coordinator removes them",
     "service": "duty phones of services",
     "site": "places, as long as the network has them",
     "unit": "places, as long as the network has them",
