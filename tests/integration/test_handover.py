@@ -16,6 +16,7 @@ from shelter.db.tables import AuditEntry, HandoverStep, PlacementRow, Request
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Person
+from shelter.domain.placements import PlacementState
 from shelter.services import data_subjects, durations, figures, handover, placements
 from shelter.services.handover import Item
 from shelter.services.placements import StayChoice
@@ -175,7 +176,7 @@ def protocol_of(world: World, login: str, **people: Any) -> set[str]:
         service=request.service,
         first_night=TONIGHT,
         end_night=_in(1),
-        state="confirmed",
+        state=PlacementState.CONFIRMED,
         held_by=actor.user_id,
         held_at=world.clock.at,
         hold_expires_at=world.clock.at,
@@ -285,6 +286,28 @@ def test_the_page_asks_where_they_go_and_any_answer_ends_the_stay(
     assert gone.headers["location"] == f"/placements/{placement.id}"
     assert world.placement(placement.id).left_for is LeftFor.HOME
     assert "À la maison" in worker.call("GET", gone.headers["location"]).text
+
+
+# --- the same by the API --------------------------------------------------------------------------
+
+
+def test_the_api_says_and_does_the_same(world: World, client: TestClient[Any]) -> None:
+    placement = placed(world)
+    worker, path = As(client, world.system, WORKER), f"/placements/{placement.id}"
+    step = {"checklist": "handover", "step": "keys", "done": True}
+    once = key()
+    for _ in range(2):
+        answer = worker.post(f"{path}/steps", step, once=once)
+        assert answer.status_code == 201, answer.text
+    worker.post(f"{path}/transport", {"transport": "police", "hour": 23})
+    worker.post(f"{path}/incidents", {"kind": "damage", "severity": "low", "note": "Vitre"})
+    for login in (WORKER, STAFF, "coordination"):
+        told = As(client, world.system, login).get(f"{path}/handover").json()
+        assert [each["step"] for each in told["steps"] if each["done"]] == ["keys"]
+        assert (told["transport"], told["transport_hour"]) == ("police", 23)
+        assert [each["kind"] for each in told["incidents"]] == ["damage"]
+        assert told["longer"]
+    assert As(client, world.system, OTHER).get(f"{path}/handover").status_code == 404
 
 
 # --- what stays -----------------------------------------------------------------------------------
