@@ -335,6 +335,24 @@ def test_duties_to_come_are_a_warning_where_an_administrator_may_know_them(
     assert warned == {POLICE: True, WORKER: False}
 
 
+def test_whoever_comes_with_a_given_password_is_asked_for_their_own(
+    world: World, client: TestClient[Litestar]
+) -> None:
+    admin, user = As(client, world.system, ADMIN), row(world, WORKER)
+
+    def comes(password: str) -> tuple[str, bool]:
+        entered = sign_in.with_password(world.system, WORKER, password)
+        assert isinstance(entered, SignedIn)
+        page = As(client, world.system, WORKER).call("GET", "/account").text
+        return entered.to, "Quelqu’un d’autre connaît votre mot de passe" in page
+
+    assert comes(DEMO_PASSWORD) == ("/", False)  # control
+    page = admin.call("GET", f"/users/{user.id}").text
+    given = admin.call("POST", f"/users/{user.id}/password", data=form_of(page))
+    (password,) = SECRET.findall(given.text)
+    assert comes(password) == ("/account#h-password", True)
+
+
 def test_a_password_of_ones_own_is_no_given_one(world: World) -> None:
     from shelter.services.accounts import change_password
 
