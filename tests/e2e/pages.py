@@ -24,6 +24,7 @@ from shelter.domain.sides import SYSTEM
 from shelter.services import (
     accounts,
     audience,
+    availability_links,
     break_glass,
     contacts,
     handover,
@@ -122,6 +123,11 @@ def every_state(world: World) -> list[State]:
     change = (empty, "garde-secova", AudienceReason.NOT_NEEDED_HERE)
     world.do(world.user(COORDINATOR), audience.ask_audience, *change)
     shift = _a_week_of_duty(world)
+    turned_away = world.ask(worker, **(asked | {"people": {Person.WOMAN: 12}}))
+    world.do(worker, intake.close, turned_away.id, Outcome.NEEDS_NOT_MET)
+    month = f"{tonight:%Y-%m}"
+    row = world.unit("Sureau", "Maison A")
+    token = str(world.do(SYSTEM, availability_links.link_for, row, "fr")).rsplit("/", 1)[1]
     police = world.user(POLICE).user_id
     return [
         State("sign-in", None, "/sign-in"),
@@ -144,6 +150,7 @@ def every_state(world: World) -> list[State]:
         State("home of the administrator", ADMIN, "/"),
         State("ask", WORKER, "/requests/new"),
         State("ask, unfolded", WORKER, "/requests/new", _unfold_everything),
+        State("ask, taken up", WORKER, "/requests/new", _go_on_later),
         State("ask, refused", WORKER, "/requests/new", _ask_wrongly),
         State("requests", WORKER, "/requests"),
         State("requests, closed", WORKER, "/requests?state=closed"),
@@ -202,6 +209,14 @@ def every_state(world: World) -> list[State]:
         State("board, nothing fits", WORKER, "/board?feature=step_free&feature=quiet&feature=pets"),
         State("pocket", STAFF, "/pocket"),
         State("wall", WORKER, "/board/wall"),
+        State("a unit's month", STAFF, f"/units/{unit}/calendar?month={month}"),
+        State("closures refused", STAFF, f"/sites/{site}", _close_wrongly),
+        State("hold refused", WORKER, f"/requests/{open_.id}", _hold_too_late),
+        State("no option, closed", WORKER, f"/requests/{turned_away.id}"),
+        State("link of a question", None, f"/a/{token}"),
+        State("link, answered", None, f"/a/{token}", _say_still_true),
+        State("link, refused", None, f"/a/{token}", _say_impossible_nights),
+        State("link, over", None, "/a/nothing"),
         State("nights to set", STAFF, f"/sites/{site}?unit={unit}&first={night.isoformat()}"),
         State("sites", STAFF, "/sites"),
         State("sites, two-sided", COORDINATOR, "/sites?side=perpetrators"),
@@ -343,6 +358,39 @@ def _show_number(screen: Screen) -> None:
 
 def _unfold_everything(screen: Screen) -> None:
     screen.page.locator("main details").evaluate_all("all => all.forEach(one => one.open = true)")
+
+
+def _go_on_later(screen: Screen) -> None:
+    screen.more(Person.WOMAN)
+    screen.press("draft.later")
+    screen.page.locator(".draft-waits a").click()
+    screen.button("draft.discard").wait_for()
+
+
+def _close_wrongly(screen: Screen) -> None:
+    _unfold_everything(screen)
+    screen.press("closure.submit")
+    screen.notice.wait_for()
+
+
+def _hold_too_late(screen: Screen) -> None:
+    """Another night than the one that was offered, which is over."""
+    screen.page.locator("input[name=stay]").first.evaluate(
+        "it => { const [unit] = it.value.split('|'); it.value = `${unit}|2020-01-01|2020-01-03`; }"
+    )
+    screen.press("offer.hold", screen.options.first)
+    screen.notice.wait_for()
+
+
+def _say_still_true(screen: Screen) -> None:
+    screen.press("link.still_true")
+    screen.page.locator(".notice.calm").wait_for()
+
+
+def _say_impossible_nights(screen: Screen) -> None:
+    screen.page.locator("input[type=date]").first.fill("2020-01-01")
+    screen.press("link.closed")
+    screen.notice.wait_for()
 
 
 def _open_menu(screen: Screen) -> None:

@@ -11,6 +11,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from shelter import i18n
 from shelter.db.session import Database
 from shelter.db.tables import AuditEntry, Block, Site, Unit
 from shelter.domain.availability import BlockReason
@@ -177,7 +178,8 @@ def test_the_form_closes_and_says_how_often(
     headers = {"Sec-Fetch-Site": "same-origin"}
     answer = staff.call("POST", f"/sites/{unit.site_id}/closures", data=form, headers=headers)
     assert answer.status_code == 303
-    assert "5 fermetures enregistrées" in staff.call("GET", answer.headers["location"]).text
+    said = i18n.plural(world.user(STAFF).language, "closure.done", 5)
+    assert said in staff.call("GET", answer.headers["location"]).text
     form |= {"key": key(), "until": "2030-01-01"}
     refused = staff.call("POST", f"/sites/{unit.site_id}/closures", data=form, headers=headers)
     assert refused.status_code == 422

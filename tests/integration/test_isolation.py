@@ -79,7 +79,7 @@ PEOPLE = (
     "admin",
 )
 #: parts of a path that name no object
-WORDS = {"action", "code", "decision", "path", "file_path", "name"}
+WORDS = {"action", "code", "decision", "path", "file_path", "name", "token"}
 #: answers of this kind say the same about everything: nothing in them goes back to an object
 FRESH = {"x-request-id", "date"}
 

@@ -121,6 +121,8 @@ def test_what_anybody_may_call_is_this_and_no_more(routes: list[Route]) -> None:
         "GET /pocket/manifest.webmanifest",
         "GET /metrics",  # asks for its token
         "GET /calendar/{name:str}",  # a feed, whose address nobody can guess
+        "GET /a/{token:str}",  # of one site for two days, likewise
+        *(f"POST /a/{{token:str}}/{what}" for what in ("still-true", "units")),
     }
 
 

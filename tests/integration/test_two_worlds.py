@@ -105,6 +105,8 @@ OWN_SECRETS = re.compile(
     r"|(?<=<li><code>)[A-Z0-9]{4}(-[A-Z0-9]{4}){2}"
     # the address of a calendar feed, and the hash by which its owner revokes it
     r'|(?<=/calendar/)[\w-]{43}(?=\.ics)|(?<=name="feed" value=")[0-9a-f]{64}'
+    # the link of a question to a site
+    r"|(?<=/a/)[B-DF-HJ-NP-TV-Z2-9]{28}"
 )
 
 
