@@ -146,8 +146,8 @@ def every_page(phone: People, states: list[State]) -> dict[str, bytes]:
         state.open(screen)
         picture = Image.open(BytesIO(screen.page.screenshot(full_page=True, animations="disabled")))
         out = BytesIO()
-        picture = picture.crop((0, 0, picture.width, min(picture.height, LONGEST)))
-        picture.quantize(COLOURS).save(out, "PNG", optimize=True)
+        upper = picture.crop((0, 0, picture.width, min(picture.height, LONGEST)))
+        upper.quantize(COLOURS).save(out, "PNG", optimize=True)
         name = re.sub(r"[^a-z0-9]+", "-", state.name.lower()).strip("-")
         drawn[f"pages/{name}"] = out.getvalue()
     return drawn

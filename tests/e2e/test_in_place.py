@@ -11,6 +11,7 @@ from playwright.sync_api import Route, expect
 
 from e2e.people import DESK, People, Screen, t
 from shelter.db.tables import AuditEntry, Block, Request, UserSession
+from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
 from shelter.services import availability
 from shelter_api.pages.styleguide import tokens
@@ -109,7 +110,7 @@ def test_the_board_is_live_but_does_not_keep_anybody_signed_in(
         world.user("coordination"),
         availability.block_unit,
         unit.id,
-        availability.BlockReason.OUT_OF_SERVICE,
+        BlockReason.OUT_OF_SERVICE,
         world.system.run(world.user(WORKER), lambda tx: tx.tonight, read_only=True),
         None,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shelter.db.session import Database
-from shelter.db.tables import PlacementRow
+from shelter.db.tables import PlacementRow, StayRow
 from shelter.domain.errors import Taken
 from shelter.domain.household import Person
 from shelter.services import placements
@@ -71,7 +71,7 @@ def test_a_night_that_somebody_slept_in_until_one_is_not_offered_again(database:
     for _ in range(3):
         _, placement = world.placed(worker, **asked)  # what is offered can be held
         world.do(worker, placements.arrive, placement.id)
-        (stay,) = world.do(worker, lambda tx, it=placement: tx.rows.stays([it.id]))
+        (stay,) = world.all(StayRow, placement_id=placement.id)
         world.do(worker, placements.depart, placement.id)
         used.add(stay.unit_id)
     assert len(used) == 3
@@ -79,5 +79,5 @@ def test_a_night_that_somebody_slept_in_until_one_is_not_offered_again(database:
     world.clock.forward(days=2)
     later = asked | {"first_night": TONIGHT + timedelta(days=3)}
     _, placement = world.placed(worker, **later)
-    (stay,) = world.do(worker, lambda tx: tx.rows.stays([placement.id]))
+    (stay,) = world.all(StayRow, placement_id=placement.id)
     assert stay.unit_id in used
