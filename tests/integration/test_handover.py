@@ -168,6 +168,7 @@ def test_the_first_visit_is_due_on_the_next_working_day(
 
 def protocol_of(world: World, login: str, **people: Any) -> set[str]:
     actor = world.user(login)
+    assert actor.user_id is not None
     request = world.ask(actor, **people)
     row = PlacementRow(
         side=request.side,

@@ -16,6 +16,7 @@ from shelter.domain.alerts import URGENT, AlertKind
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from shelter.domain.household import Person
 from shelter.domain.incidents import IncidentKind, Severity
+from shelter.domain.retention import Kind
 from shelter.domain.sides import Side
 from shelter.services import incidents, placements, retention
 from shelter.services.placements import StayChoice
@@ -163,10 +164,10 @@ def test_the_note_goes_first_and_the_incident_with_its_placement(world: World) -
     world.do(actor, placements.arrive, placement.id)
     world.do(actor, placements.depart, placement.id)
     days = world.do(actor, lambda tx: tx.network.retention.days)
-    world.clock.forward(days=days["notes"], minutes=1)
+    world.clock.forward(days=days[Kind.NOTES], minutes=1)
     retention.run(world.system)
     notes = {row.side: row.note for row in world.all(Incident)}
     assert notes[Side.VICTIMS] is None and notes[Side.PERPETRATORS] is not None  # control
-    world.clock.at += timedelta(days=days["placements"])
+    world.clock.at += timedelta(days=days[Kind.PLACEMENTS])
     retention.run(world.system)
     assert {row.side for row in world.all(Incident)} == {Side.PERPETRATORS}

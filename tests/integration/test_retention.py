@@ -90,11 +90,11 @@ def lived_through(world: World) -> dict[str, set[UUID]]:
         ended["housed"].add(housed.id)
         lives, living = world.placed(actor, note=CANARY, keep_apart=apart, **who)
         world.do(actor, placements.arrive, living.id)
-        for each in (placement, living):
+        for run in (placement, living):
             for step in ("keys", "agreement"):
-                world.do(actor, handover.tick, each.id, Checklist.HANDOVER, step, done=True)
+                world.do(actor, handover.tick, run.id, Checklist.HANDOVER, step, done=True)
             kind, severity = IncidentKind.DAMAGE, Severity.HIGH
-            world.do(actor, incidents.record, each.id, kind, severity, CANARY)
+            world.do(actor, incidents.record, run.id, kind, severity, CANARY)
         ended["lives"].add(lives.id)
         cancelled, gone = world.placed(actor, note=CANARY, **who)
         world.do(actor, placements.cancel, gone.id)

@@ -81,12 +81,10 @@ def services_of(tx: Tx, side: Side) -> Iterator[Actor]:
     """Who prints a sheet for each service that works on a side, and for its coordination."""
     staff = set(tx.session.exec(select(Site.service).where(col(Site.side) == side).distinct()))
     workers: dict[str | None, set[Role]] = {}
-    for service, role in tx.session.exec(
-        select(User.service, User.role)
-        .where(col(User.side) == side, col(User.active).is_(True))
-        .distinct()
+    for user in tx.session.exec(
+        select(User).where(col(User.side) == side, col(User.active).is_(True))
     ):
-        workers.setdefault(service, set()).add(role)
+        workers.setdefault(user.service, set()).add(user.role)
     for service in tx.network.services:
         roles = workers.get(service.key, set())
         if service.key == tx.network.coordinator or Role.ON_CALL in roles:
