@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from uuid import UUID
 
+from playwright.sync_api import FilePayload
+
 from e2e.people import Screen, t
 from shelter.db.tables import Alert, User
 from shelter.domain.alerts import AlertKind
@@ -413,7 +415,7 @@ def _make_account(screen: Screen) -> None:
     screen.page.locator("#f-login").fill(f"camille.{secrets.token_hex(4)}")
     screen.page.locator("label[for=f-role-on_call]").click()
     screen.page.locator("label[for=f-side-victims]").click()
-    screen.page.locator("#f-service").select_option("garde-secova")
+    screen.page.locator("#f-service").select_option("cpas-trooz")
     screen.press("users.make")
     screen.page.locator("code.secret").wait_for()
 
@@ -424,8 +426,11 @@ def _verify_log(screen: Screen) -> None:
 
 
 def _bring_file(screen: Screen, content: str) -> None:
-    file = {"name": "communes.geojson", "mimeType": "application/geo+json"}
-    screen.page.locator("#f-geojson").set_input_files({**file, "buffer": content.encode()})
+    screen.page.locator("#f-geojson").set_input_files(
+        FilePayload(
+            name="communes.geojson", mimeType="application/geo+json", buffer=content.encode()
+        )
+    )
     screen.press("boundaries.look")
 
 

@@ -166,7 +166,7 @@ def test_a_commune_is_chosen_by_a_link_and_distances_are_in_a_table(
     it = seen(world, WORKER)
     assert 'href="/map?from=62009&amp;ring=zoning"' in text
     assert "Distances depuis le centre de Sprimont" in text
-    kilometres = re.findall(r'<td class="number">([\d,]+) km</td>', text)
+    kilometres = re.findall(r'<td class="number">([\d,]+)</td></tr>', text)
     assert len(kilometres) == len(it.with_sites)
     assert kilometres == sorted(kilometres, key=lambda km: float(km.replace(",", ".")))
     assert "autour du centre de la commune, pas autour d’un lieu" in text

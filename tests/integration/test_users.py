@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 
 from shelter.cli import DEMO_PASSWORD
 from shelter.db.session import Database
-from shelter.db.tables import AuditEntry, User, UserSession
+from shelter.db.tables import AuditEntry, Site, User, UserSession
 from shelter.domain.errors import Conflict, Invalid, NotAllowed, Stale
 from shelter.domain.sides import Role, Side
 from shelter.services import shifts, sign_in, sites, users
@@ -182,7 +182,7 @@ def test_an_administrator_puts_no_service_on_both_sides_though_they_see_no_site(
     free = next(
         service.key
         for service in world.do(world.user(ADMIN), lambda tx: tx.network.services)
-        if service.key not in there and not world.all(sites.Site, service=service.key)
+        if service.key not in there and not world.all(Site, service=service.key)
     )
     given = sites.SiteInput("Tilleul", "62009", "1 rue du Rêve", lat=50.4741, lon=5.6752)
     coordinator = world.user("coordination")

@@ -83,7 +83,7 @@ def picture_of(it: SiteMap, language: str, ring_km: float) -> Picture:
     bar = Box(0, flat.height - LINE * 2, WIDTH / 4 + MARGIN, flat.height)
     places = place_labels(spots, flat.width, flat.height, [bar])
     drawn = tuple(
-        Drawn(mark, spot.x, spot.y, spot.radius, box and Label(box.left, box.top, *words))
+        Drawn(mark, spot.x, spot.y, spot.radius, _label(box, words))
         for mark, spot, words, box in zip(marks, spots, named, places, strict=True)
     )
     x, y = flat.xy(it.chosen.centre)
@@ -109,6 +109,10 @@ def _spot(flat: Projection, mark: Mark, words: tuple[str, str]) -> Spot:
     lines = [line for line in words if line]
     width = max(len(line) for line in lines) * LETTER
     return Spot(x, y, RADIUS if mark.sites else SMALL, width, LINE * len(lines))
+
+
+def _label(box: Box | None, words: tuple[str, str]) -> Label | None:
+    return None if box is None else Label(box.left, box.top, *words)
 
 
 def _path(flat: Projection, rings: Sequence[Sequence[tuple[float, float]]]) -> str:

@@ -74,7 +74,7 @@ def read_boundaries(text: str, communes: Collection[str], by: str | None = None)
     found: dict[str, list[Ring]] = {}
     for feature in features:
         nis = _name(feature, by)
-        if nis in communes:
+        if nis is not None and nis in communes:
             found.setdefault(nis, []).extend(_rings(feature.get("geometry")))
     kept = {nis: simplified(rings) for nis, rings in sorted(found.items())}
     return Boundaries(

@@ -51,7 +51,7 @@ class Projection:
     def bar_km(self) -> float:
         """A round length for the scale bar: a quarter of the picture at most."""
         most = self.width / 4 / self.scale * (1 + 1e-9)
-        power = 10 ** math.floor(math.log10(most))
+        power: float = 10.0 ** math.floor(math.log10(most))
         return next(step * power for step in (5, 2, 1) if step * power <= most)
 
 

@@ -116,8 +116,14 @@ def export(tx: Tx, wanted: Search) -> Sequence[Line]:
     rows = tx.session.exec(query).all()
     if len(rows) > MOST:
         raise Conflict("audit_too_much", most=MOST)
-    days = {"first": wanted.first.isoformat(), "last": wanted.last.isoformat()}
-    tx.record(EXPORT, "audit", side=Side.VICTIMS, lines=len(rows), **days)
+    tx.record(
+        EXPORT,
+        "audit",
+        side=Side.VICTIMS,
+        lines=len(rows),
+        first=wanted.first.isoformat(),
+        last=wanted.last.isoformat(),
+    )
     return [_line(row) for row in rows]
 
 

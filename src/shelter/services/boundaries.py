@@ -33,6 +33,7 @@ def preview(tx: Tx, text: str, by: str | None = None) -> Boundaries:
 def bring(tx: Tx, text: str) -> Boundaries:
     """Draw these boundaries from now on, in the place of all that were there before."""
     given = preview(tx, text)
+    assert tx.actor.user_id is not None
     tx.session.exec(delete(CommuneBoundary))
     for nis, rings in given.rings.items():
         tx.session.add(
