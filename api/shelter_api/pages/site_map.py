@@ -21,10 +21,10 @@ from shelter_api.pages.rendering import show
 from shelter_solver.problem import Point
 
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.COORDINATOR)
-#: units of the picture; on a telephone one is 0.64 of a pixel
-WIDTH, TALLEST, MARGIN = 560.0, 620.0, 46.0
+#: units of the picture; on a telephone one is three quarters of a pixel
+WIDTH, TALLEST, MARGIN = 460.0, 520.0, 44.0
 #: with more communes the picture is larger, and a label is a name alone
-FEW, LARGER = 12, 1.6
+FEW, LARGER = 12, 1.95
 RADIUS, SMALL = 15.0, 4.0
 #: what a letter of a label takes in width and a line in height, at its 17 units
 LETTER, LINE = 9.6, 20.0
