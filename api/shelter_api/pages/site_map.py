@@ -27,7 +27,7 @@ WIDTH, TALLEST, MARGIN = 460.0, 520.0, 44.0
 FEW, LARGER = 12, 1.95
 RADIUS, SMALL = 15.0, 4.0
 #: what a letter of a label takes in width and a line in height, at its 17 units
-LETTER, LINE = 9.6, 20.0
+LETTER, LINE = 10.8, 20.0
 RINGS = ("zoning", "separation")
 
 
