@@ -140,6 +140,8 @@ def _runs(person: Actor, thing: Thing) -> bool:
 
 def _may_be_named_to(person: Actor, thing: Thing) -> bool:
     """What a list may name to somebody who cannot open it."""
+    if thing.kind == "user":  # colleagues are chosen from in a rota
+        return person.service in thing.services or person.role is Role.COORDINATOR
     if person.role is Role.SAPV:  # decides, with another, what a site is for and what is lifted
         return thing.kind in {"site", "request", "placement"}
     seen_on_the_board = {"site", "unit", "block"}
@@ -339,9 +341,10 @@ def _filled(database: Database) -> tuple[World, list[Thing], set[str]]:
             add("swap", swap, {swap.service}, user=swap.from_user)
         for passkey in session.exec(select(Passkey)):
             add("passkey", passkey, set(), user=passkey.user_id)
-        # not by `add`: a colleague's identifier stands in the choices of a rota
+        # not by `add`: in the log of a call an account may be named
         things.extend(
-            Thing("user", user.id, None, frozenset()) for user in session.exec(select(User))
+            Thing("user", user.id, user.side, frozenset({str(user.service)}))
+            for user in session.exec(select(User))
         )
 
     database.run(gather, sides=BOTH_SIDES)
@@ -641,7 +644,7 @@ def test_control_everybody_reaches_something_of_their_own(sqlite_database: Datab
         Role.COMMUNE_STAFF: {"site", "unit"},
         Role.SAPV: {"alert", "order"},
         Role.COORDINATOR: {"request", "placement", "site", "unit", "alert", "order"},
-        Role.ADMINISTRATOR: set[str](),
+        Role.ADMINISTRATOR: {"user"},
     }
     with _on(sqlite_database) as stage:
         looks = [
