@@ -510,7 +510,7 @@ def _tick(screen: Screen) -> None:
 
 
 def _record_wrongly(screen: Screen) -> None:
-    _unfold_everything(screen)
+    screen.page.locator("#d-incident summary").click()
     screen.page.locator("#f-note").fill("Karim est venu, 0478 12 34 56")
     screen.press("incident.submit")
     screen.notice.wait_for()
