@@ -1,6 +1,6 @@
 """Pictures of the pages for the documentation: ``make screens`` writes them to docs/screens.
 
-A few in full colour tell a night; then every page once, on a telephone, in few colours and no
+A few tell a night; then every page once, on a telephone, in fewer colours and no
 longer than a table of them can show: the repository keeps every version of them.
 """
 
@@ -144,13 +144,19 @@ def every_page(phone: People, states: list[State]) -> dict[str, bytes]:
     for state in one_of_each(states):
         screen = screens.setdefault(state.login, phone(state.login, reduced_motion="reduce"))
         state.open(screen)
-        picture = Image.open(BytesIO(screen.page.screenshot(full_page=True, animations="disabled")))
-        out = BytesIO()
-        upper = picture.crop((0, 0, picture.width, min(picture.height, LONGEST)))
-        upper.quantize(COLOURS).save(out, "PNG", optimize=True)
         name = re.sub(r"[^a-z0-9]+", "-", state.name.lower()).strip("-")
-        drawn[f"pages/{name}"] = out.getvalue()
+        whole = screen.page.screenshot(full_page=True, animations="disabled")
+        drawn[f"pages/{name}"] = in_few_colours(whole, COLOURS)
     return drawn
+
+
+def in_few_colours(picture: bytes, colours: int) -> bytes:
+    """The upper part of a picture as a PNG of so many colours."""
+    whole = Image.open(BytesIO(picture))
+    upper = whole.crop((0, 0, whole.width, min(whole.height, LONGEST)))
+    out = BytesIO()
+    upper.quantize(colours).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def index(names: list[str]) -> str:
@@ -180,7 +186,7 @@ def main() -> int:
             for name, size in (("phone", PHONE), ("desk", DESK), ("dark", PHONE))
         }
         world = World(server.system, MovableClock())
-        drawn = draw(browser, people, world)
+        drawn = {name: in_few_colours(it, 128) for name, it in draw(browser, people, world).items()}
         pages = every_page(people["phone"], every_state(world))
         faults = [fault for each in people.values() for fault in each.leave()]
     for old in (FOLDER / "pages").glob("*.png"):
