@@ -514,7 +514,7 @@ def test_every_bundled_network_says_how_long_each_kind_is_kept(name: str) -> Non
 
 def test_a_file_without_periods_has_the_usual_ones() -> None:
     start, rest = SECOVA.split("[retention]\n", 1)
-    assert parse_network(start + "[convention]" + rest.split("[convention]", 1)[1]) == LOADED
+    assert parse_network(start + "[[protocol]]" + rest.split("[[protocol]]", 1)[1]) == LOADED
 
 
 def test_a_misspelt_legal_text_is_named() -> None:
