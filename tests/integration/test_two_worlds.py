@@ -734,11 +734,14 @@ def messages_of_their_side(world: World) -> list[str]:
     """What was sent about that side, to whom, when, and how it went."""
     rows = world.all(Message, side=Side.PERPETRATORS)
 
+    def said(row: Message) -> str:
+        return OWN_SECRETS.sub("(drawn)", row.body)
+
     def at(row: Message) -> tuple[Any, ...]:  # codes are random: they give no order
-        return row.created_at, row.recipient, CODE.sub("", SPELLED.sub("", row.body))
+        return row.created_at, row.recipient, CODE.sub("", SPELLED.sub("", said(row)))
 
     return [
-        f"SMS {row.recipient} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
+        f"SMS {row.recipient} {said(row)}\n{row.created_at} {row.due_at} {row.changed_at}"
         f" {row.state} {row.attempts} {row.urgent}"
         for row in sorted(rows, key=at)
     ]
