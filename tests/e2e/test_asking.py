@@ -46,7 +46,7 @@ def test_a_woman_with_two_children_has_a_place_held_in_eight_taps(people: People
     expect(worker.page.locator(".hold-clock")).to_be_visible()
     taps = int(worker.page.evaluate("Number(sessionStorage.taps)"))
     assert 3 < taps <= MOST_TAPS, taps  # control: they were counted
-    worker.sure("release")
+    worker.press("action.release")
 
 
 @on_a_phone

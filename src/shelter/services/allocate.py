@@ -164,7 +164,7 @@ def away(network: Network, request: Request, stays: Sequence[StayView]) -> Away 
     there = [centres[stay.site.commune] for stay in stays if stay.site.commune in centres]
     found = [
         Away(nis, round(max(distance_m(centres[nis], centre) for centre in there) / 1000))
-        for nis in request.prefer_communes or [own]
+        for nis in request.prefer_communes or ([] if own is None else [own])
         if nis in centres and there
     ]
     return min(found, key=lambda each: each.km, default=None)
