@@ -38,10 +38,15 @@ from shelter.services.who_to_call import Why
 from shelter_api import errors
 from shelter_api.pages import boundaries
 from shelter_api.pages.audit import COLUMNS, PLAIN, known_actions
+from shelter_api.pages.figures import ABOUT as FIGURE_ABOUT
+from shelter_api.pages.figures import COLUMNS as FIGURE_COLUMNS
+from shelter_api.pages.figures import SECTIONS as FIGURE_SECTIONS
+from shelter_api.pages.figures import UNITS as FIGURE_UNITS
 from shelter_api.pages.message_texts import COMMANDS
 from shelter_api.pages.messages import SHOWN
 from shelter_api.pages.network_settings import LEGAL, TIMES
-from shelter_api.pages.rendering import WAYS
+from shelter_api.pages.pocket import Said as PocketSaid
+from shelter_api.pages.rendering import LABELS, WAYS
 from shelter_api.pages.site_map import RINGS
 from shelter_api.pages.users import DONE
 from shelter_api.theme import THEMES
@@ -136,6 +141,25 @@ def _put_together() -> set[str]:
         "paper": _in_code(r'\bt\(\s*"paper\.([a-z_.]+)"'),
         "ask": {"may_use_two_units", "may_change_unit"},
         "theme": set(THEMES),
+        "figures": {
+            "open",
+            "total",
+            "to_confirmed",
+            "to_arrival",
+            "median",
+            "p90",
+            "of_nights",
+            "units",
+            "stale",
+            "family.have",
+            "family.need",
+            *(f"section.{name}" for name in FIGURE_SECTIONS),
+            *(f"about.{name}" for name in FIGURE_SECTIONS & FIGURE_ABOUT),
+            *(f"unit.{unit}" for unit in FIGURE_UNITS),
+            *(f"column.{name}" for name in FIGURE_COLUMNS),
+            *(f"channel.{channel}" for channel in Channel),
+        },
+        "pocket": {f"said.{said}" for said in PocketSaid},
         "audience": {
             *(f"reason.{reason}" for reason in AudienceReason),
             *(f"state.{state}" for state in AudienceState),
@@ -203,7 +227,7 @@ def _put_together() -> set[str]:
         "field": _problems(),
     }
     found = {f"{family}.{member}" for family, members in families.items() for member in members}
-    return found | {text for ways in WAYS.values() for _, text, _ in ways}
+    return found | set(LABELS.values()) | {text for ways in WAYS.values() for _, text, _ in ways}
 
 
 def _history() -> set[str]:
@@ -284,7 +308,8 @@ def test_the_search_finds_keys() -> None:
 def test_templates_hold_no_words_of_their_own() -> None:
     """Text between tags is the catalogues' business; commands, classes and addresses are not."""
     not_said = (
-        r"\{% block (?:width|live) %\}.*?\{% endblock %\}|\{% macro (?:link|way)\b.*?endmacro %\}"
+        r"\{% block (?:width|live) %\}.*?\{% endblock %\}"
+        r"|\{% macro (?:link|way|address)\b.*?endmacro %\}|&lt;"
         r"|<pre.*?</pre>"
         r"|<svg.*?</svg>|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
     )

@@ -26,6 +26,23 @@ from shelter_api.pages.common import Call, read
 from shelter_api.pages.rendering import show
 
 READERS = (Role.COORDINATOR,)
+#: kinds of figures, those that need a word of explanation, what they count
+SECTIONS = frozenset(
+    (
+        "requests",
+        "refused",
+        "own",
+        "services",
+        "occupancy",
+        "waiting",
+        "known",
+        "delivery",
+        "family",
+    )
+)
+ABOUT = frozenset(("own", "family", "occupancy", "known", "waiting"))
+UNITS = ("requests", "percent", "minutes", "hours", "places")
+COLUMNS = ("side", "quarter", "section", "figure", "value", "unit", "more")
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -33,10 +50,11 @@ SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 class Line:
     """One figure. ``value`` None: too small to be told, or not known."""
 
+    #: one of ``SECTIONS``
     section: str
     label: str
     value: float | None
-    #: "requests", "percent" (0 to 100), "minutes", "hours", "units", "places"
+    #: one of ``UNITS``; percent from 0 to 100
     unit: str
     #: None says why: hidden, or unknown
     hidden: bool = False
@@ -128,6 +146,7 @@ def figures(request: Call) -> Response[Any]:
             "quarters": quarterly.quarters(tx),
             "sides": tuple(Side),
             "least": LEAST,
+            "explained": ABOUT,
             "hidden": it.outcomes.hides or it.requests.hides,
         }
 
@@ -171,8 +190,7 @@ def _rows(request: Call) -> tuple[Report, list[list[str | float]]]:
         return it, list(lines_of(it, tx.network, language))
 
     it, lines = read(request, look)
-    names = ("side", "quarter", "section", "figure", "value", "unit", "more")
-    rows: list[list[str | float]] = [[t(f"figures.column.{name}") for name in names]]
+    rows: list[list[str | float]] = [[t(f"figures.column.{name}") for name in COLUMNS]]
     for line in lines:
         value: str | float = "" if line.value is None else line.value
         rows.append(

@@ -91,9 +91,7 @@ def say(request: Call, unit_id: FromPath[UUID], form: Posted) -> Response[Any]:
 def worker() -> Response[bytes]:
     """A worker sees to the pages below its own path; the header lets it see to the one above."""
     script = (STATIC / "pocket_worker.js").read_bytes()
-    return Response(
-        script, media_type="text/javascript", headers={"Service-Worker-Allowed": HOME}
-    )
+    return Response(script, media_type="text/javascript", headers={"Service-Worker-Allowed": HOME})
 
 
 @get(f"{HOME}/manifest.webmanifest", sync_to_thread=False, include_in_schema=False, **public())
