@@ -327,7 +327,7 @@ def test_the_checks_notice_a_bad_page(people: People) -> None:
           bad.append(document.createElement("img"), "weak words");
           const tiny = bad.appendChild(document.createElement("button"));
           tiny.textContent = "×";
-          bad.style.cssText = "color: #999; background: #aaa; width: 3000px";
+          bad.style.cssText = "color: #999; background: #aaa; width: 3000px; height: 600px";
           tiny.style.cssText = "width: 12px; height: 12px; padding: 0; outline: none";
           document.querySelector("main").prepend(bad);
           tiny.focus();

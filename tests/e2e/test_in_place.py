@@ -20,6 +20,15 @@ from support.world import World
 WORKER, STAFF = "garde.aywaille", "logement.sprimont"
 
 
+#: a live page looks again at once when somebody comes back to it, and then so often
+EVERY_SECOND = """
+() => {
+  document.getElementById("main").dataset.live = "1";
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+
+
 def marked(screen: Screen) -> Callable[[], bool]:
     """Whether the page is still the same document, not one that the browser fetched anew."""
     screen.page.evaluate("window.markedHere = true")
@@ -100,7 +109,7 @@ def test_the_board_is_live_but_does_not_keep_anybody_signed_in(
     worker = people(WORKER)
     worker.go("/board")
     same = marked(worker)
-    worker.page.evaluate("document.getElementById('main').dataset.live = '1'")
+    worker.page.evaluate(EVERY_SECOND)
     unit = world.unit("Genêt", "Studio")
     shown = worker.page.locator(f'[title^="{unit.label} "]:visible').first
     expect(shown).to_have_class(re.compile("cell-free"))
@@ -133,7 +142,7 @@ def test_a_line_that_is_lost_is_said_on_a_live_page_and_taken_back(people: Peopl
     worker.go("/board")
     line = worker.page.locator("#line")
     worker.page.route("**/board*", lambda route: route.abort("internetdisconnected"))
-    worker.page.evaluate("document.getElementById('main').dataset.live = '1'")
+    worker.page.evaluate(EVERY_SECOND)
     expect(line).to_have_text(t("line.lost"), timeout=30_000)
     worker.page.unroute("**/board*")
     expect(line).to_be_hidden()
