@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## every test; those in a browser when a Chromium is found
 	@if [ -n "$$SHELTER_CHROMIUM" ]; then chosen=""; \
 	elif [ "$$CI" = true ]; then echo "make test: CI=true, and no Chromium" >&2; exit 1; \
 	else chosen="not e2e"; fi; \
-	status=0; $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -rs -m "$$chosen" || status=$$?; \
+	status=0; $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -rs -m "$$chosen" || status=$$?; \
 	if [ -n "$$chosen" ]; then printf '\n%s\n%s\n' \
 		"NOT TESTED: the pages in a browser, for no Chromium was found." \
 		"Install one, or set SHELTER_CHROMIUM to the path of its program." >&2; fi; \

@@ -21,8 +21,6 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: the name of each cookie, without its prefix
 SESSION, HALF, SINGLE, DEVICE = "session", "sign-in", "single-sign-on", "device"
 DEVICE_DAYS = 180
-#: a page that reads itself again says so: a screen that nobody touches must not stay signed in
-UNATTENDED = "x-unattended"
 
 
 def cookie_name(system: Shelter, name: str = SESSION) -> str:
@@ -121,8 +119,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         actor = None
         if token is not None and len(token) <= 200:
             system: Shelter = connection.app.state.system
-            unattended = UNATTENDED in connection.headers
-            actor = await to_thread.run_sync(actor_of_token, system, token, not unattended)
+            actor = await to_thread.run_sync(actor_of_token, system, token)
         return AuthenticationResult(user=actor, auth=token if actor is not None else None)
 
 

@@ -57,8 +57,6 @@ def upgrade() -> None:
                 "duty_phone_deaf",
                 "rota_gap",
                 "contact_recheck",
-                "incident",
-                "incident_serious",
                 "nothing_delivered",
                 name="kind",
                 native_enum=False,
@@ -122,10 +120,7 @@ def upgrade() -> None:
         sa.Column("wants_mail", sa.Boolean(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_sign_in_on", sa.Date(), nullable=True),
-        sa.Column("password_given_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
         sa.Column("totp_step", sa.Integer(), nullable=True),
         sa.Column("totp_since", sa.DateTime(timezone=True), nullable=True),
@@ -161,7 +156,6 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_entry")),
     )
-    op.create_index(op.f("ix_audit_entry_at"), "audit_entry", ["at"], unique=False)
     op.create_index(
         "ix_audit_entry_request_id_seq", "audit_entry", ["request_id", "seq"], unique=False
     )
@@ -442,39 +436,6 @@ def upgrade() -> None:
         sa.Column("contact_phone", sa.String(), nullable=True),
         sa.Column("contact_language", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
-        sa.Column(
-            "stairs",
-            sa.Enum(
-                "none",
-                "few_steps",
-                "one_floor",
-                "more_floors",
-                "lift",
-                name="stairs",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column(
-            "bus_stop",
-            sa.Enum(
-                "near",
-                "walk",
-                "far",
-                "no_bus",
-                name="bus_stop",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column("bus_lines", sa.String(), nullable=False),
-        sa.Column(
-            "bring", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -644,19 +605,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_calendar_feed")),
     )
     op.create_index(op.f("ix_calendar_feed_user_id"), "calendar_feed", ["user_id"], unique=False)
-    op.create_table(
-        "commune_boundary",
-        sa.Column("nis", sa.String(), nullable=False),
-        sa.Column(
-            "rings", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
-        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("imported_by", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["imported_by"], ["app_user.id"], name=op.f("fk_commune_boundary_imported_by_app_user")
-        ),
-        sa.PrimaryKeyConstraint("nis", name=op.f("pk_commune_boundary")),
-    )
     op.create_table(
         "known_address",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -845,35 +793,6 @@ def upgrade() -> None:
     op.create_index("ix_request_service_state", "request", ["service", "state"], unique=False)
     op.create_index(op.f("ix_request_side"), "request", ["side"], unique=False)
     op.create_table(
-        "request_draft",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "side",
-            sa.Enum(
-                "victims",
-                "perpetrators",
-                name="side",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("fields", sa.LargeBinary(), nullable=False),
-        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["app_user.id"],
-            name=op.f("fk_request_draft_user_id_app_user"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_request_draft")),
-        sa.UniqueConstraint("user_id", "side", name=op.f("uq_request_draft_user_id_side")),
-    )
-    op.create_index(op.f("ix_request_draft_saved_at"), "request_draft", ["saved_at"], unique=False)
-    op.create_index(op.f("ix_request_draft_side"), "request_draft", ["side"], unique=False)
-    op.create_table(
         "shift",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -1026,51 +945,6 @@ def upgrade() -> None:
         op.f("ix_user_session_expires_at"), "user_session", ["expires_at"], unique=False
     )
     op.create_index(op.f("ix_user_session_user_id"), "user_session", ["user_id"], unique=False)
-    op.create_table(
-        "availability_link",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "side",
-            sa.Enum(
-                "victims",
-                "perpetrators",
-                name="side",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("site_id", sa.Uuid(), nullable=False),
-        sa.Column("unit_id", sa.Uuid(), nullable=False),
-        sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("uses", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["site_id"],
-            ["site.id"],
-            name=op.f("fk_availability_link_site_id_site"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["unit_id"],
-            ["unit.id"],
-            name=op.f("fk_availability_link_unit_id_unit"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_availability_link")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_availability_link_token_hash")),
-    )
-    op.create_index(
-        op.f("ix_availability_link_expires_at"), "availability_link", ["expires_at"], unique=False
-    )
-    op.create_index(op.f("ix_availability_link_side"), "availability_link", ["side"], unique=False)
-    op.create_index(
-        op.f("ix_availability_link_site_id"), "availability_link", ["site_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_availability_link_unit_id"), "availability_link", ["unit_id"], unique=False
-    )
     op.create_table(
         "block",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1296,37 +1170,6 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("left_early", sa.Boolean(), nullable=False),
         sa.Column("moved_by", sa.Uuid(), nullable=True),
-        sa.Column(
-            "transport",
-            sa.Enum(
-                "own",
-                "police",
-                "taxi",
-                "service_car",
-                "none",
-                name="transport",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column("transport_hour", sa.Integer(), nullable=True),
-        sa.Column(
-            "left_for",
-            sa.Enum(
-                "reception_house",
-                "transit",
-                "home",
-                "elsewhere",
-                "unknown",
-                name="left_for",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("end_night > first_night", name=op.f("ck_placement_nights")),
         sa.ForeignKeyConstraint(
@@ -1480,114 +1323,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_shift_swap_service"), "shift_swap", ["service"], unique=False)
     op.create_index(op.f("ix_shift_swap_side"), "shift_swap", ["side"], unique=False)
     op.create_table(
-        "handover_step",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "side",
-            sa.Enum(
-                "victims",
-                "perpetrators",
-                name="side",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("placement_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "checklist",
-            sa.Enum(
-                "handover",
-                "protocol",
-                name="checklist",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("step", sa.String(), nullable=False),
-        sa.Column("done", sa.Boolean(), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("changed_by", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["changed_by"], ["app_user.id"], name=op.f("fk_handover_step_changed_by_app_user")
-        ),
-        sa.ForeignKeyConstraint(
-            ["placement_id"],
-            ["placement.id"],
-            name=op.f("fk_handover_step_placement_id_placement"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_handover_step")),
-        sa.UniqueConstraint(
-            "placement_id",
-            "checklist",
-            "step",
-            name=op.f("uq_handover_step_placement_id_checklist_step"),
-        ),
-    )
-    op.create_index(
-        op.f("ix_handover_step_placement_id"), "handover_step", ["placement_id"], unique=False
-    )
-    op.create_index(op.f("ix_handover_step_side"), "handover_step", ["side"], unique=False)
-    op.create_table(
-        "incident",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "side",
-            sa.Enum(
-                "victims",
-                "perpetrators",
-                name="side",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("placement_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "visitor",
-                "threat",
-                "damage",
-                "medical",
-                "house_rules",
-                "other",
-                name="kind",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "severity",
-            sa.Enum(
-                "low", "high", name="severity", native_enum=False, create_constraint=True, length=32
-            ),
-            nullable=False,
-        ),
-        sa.Column("note", sa.LargeBinary(), nullable=True),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_by", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["placement_id"],
-            ["placement.id"],
-            name=op.f("fk_incident_placement_id_placement"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["recorded_by"], ["app_user.id"], name=op.f("fk_incident_recorded_by_app_user")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
-    )
-    op.create_index(op.f("ix_incident_placement_id"), "incident", ["placement_id"], unique=False)
-    op.create_index(op.f("ix_incident_side"), "incident", ["side"], unique=False)
-    op.create_table(
         "stay",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -1661,12 +1396,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_stay_side"), table_name="stay")
     op.drop_index(op.f("ix_stay_placement_id"), table_name="stay")
     op.drop_table("stay")
-    op.drop_index(op.f("ix_incident_side"), table_name="incident")
-    op.drop_index(op.f("ix_incident_placement_id"), table_name="incident")
-    op.drop_table("incident")
-    op.drop_index(op.f("ix_handover_step_side"), table_name="handover_step")
-    op.drop_index(op.f("ix_handover_step_placement_id"), table_name="handover_step")
-    op.drop_table("handover_step")
     op.drop_index(op.f("ix_shift_swap_side"), table_name="shift_swap")
     op.drop_index(op.f("ix_shift_swap_service"), table_name="shift_swap")
     op.drop_table("shift_swap")
@@ -1695,11 +1424,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_block_unit_id"), table_name="block")
     op.drop_index(op.f("ix_block_side"), table_name="block")
     op.drop_table("block")
-    op.drop_index(op.f("ix_availability_link_unit_id"), table_name="availability_link")
-    op.drop_index(op.f("ix_availability_link_site_id"), table_name="availability_link")
-    op.drop_index(op.f("ix_availability_link_side"), table_name="availability_link")
-    op.drop_index(op.f("ix_availability_link_expires_at"), table_name="availability_link")
-    op.drop_table("availability_link")
     op.drop_index(op.f("ix_user_session_user_id"), table_name="user_session")
     op.drop_index(op.f("ix_user_session_expires_at"), table_name="user_session")
     op.drop_table("user_session")
@@ -1714,9 +1438,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_shift_side"), table_name="shift")
     op.drop_index("ix_shift_service_ends", table_name="shift")
     op.drop_table("shift")
-    op.drop_index(op.f("ix_request_draft_side"), table_name="request_draft")
-    op.drop_index(op.f("ix_request_draft_saved_at"), table_name="request_draft")
-    op.drop_table("request_draft")
     op.drop_index(op.f("ix_request_side"), table_name="request")
     op.drop_index("ix_request_service_state", table_name="request")
     op.drop_index(op.f("ix_request_created_at"), table_name="request")
@@ -1732,7 +1453,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_known_address_side"), table_name="known_address")
     op.drop_index(op.f("ix_known_address_case_hash"), table_name="known_address")
     op.drop_table("known_address")
-    op.drop_table("commune_boundary")
     op.drop_index(op.f("ix_calendar_feed_user_id"), table_name="calendar_feed")
     op.drop_table("calendar_feed")
     op.drop_index(
@@ -1773,7 +1493,6 @@ def downgrade() -> None:
     op.drop_table("barring_order")
     op.drop_table("audit_head")
     op.drop_index("ix_audit_entry_request_id_seq", table_name="audit_entry")
-    op.drop_index(op.f("ix_audit_entry_at"), table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("app_user")
     op.drop_index(op.f("ix_alert_side"), table_name="alert")

@@ -23,7 +23,7 @@ from shelter.domain.clock import SystemClock
 from shelter.domain.errors import Invalid, ShelterError
 from shelter.domain.network_file import parse_network
 from shelter.domain.sample_file import parse_sample
-from shelter.domain.sides import BOTH_SIDES, SYSTEM, Side
+from shelter.domain.sides import BOTH_SIDES, SYSTEM
 from shelter.domain.toml_reader import NetworkFileError, read_text
 from shelter.services import audit, audit_chain, demo
 from shelter.services.context import Shelter
@@ -112,8 +112,6 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--host", default="127.0.0.1")
         each.add_argument("--port", type=int, default=8000)
     command("worker", "deliver messages and watch the clock", _worker)
-    sheets = command("duty-sheet", "write the duty sheet of every service now", _duty_sheet)
-    sheets.add_argument("--out", type=Path, help="a folder; else that of SHELTER_DUTY_SHEET_DIR")
     add_commands(commands)
     return parser
 
@@ -224,20 +222,6 @@ def _serve(config: settings.Settings, options: argparse.Namespace) -> int:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    return 0
-
-
-def _duty_sheet(config: settings.Settings, options: argparse.Namespace) -> int:
-    from shelter.paper.evening import write_sheets
-
-    folder = options.out or config.duty_sheet_dir
-    if folder is None:
-        print("say where: --out FOLDER, or SHELTER_DUTY_SHEET_DIR", file=sys.stderr)
-        return 1
-    system = open_system(config)
-    for side in Side:
-        for path in write_sheets(system, side, folder):
-            print(path)
     return 0
 
 

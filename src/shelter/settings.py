@@ -77,10 +77,6 @@ class Settings:
     exit_url: str = "https://www.meteo.be/"
     #: where the worker notes the audit log's head once a day: a place that others keep
     audit_head_file: Path | None = None
-    #: where the worker writes each service's duty sheet in the evening; None: nowhere
-    duty_sheet_dir: Path | None = None
-    #: the local hour from which it does
-    duty_sheet_hour: int = 18
 
     @property
     def host(self) -> str:
@@ -129,10 +125,6 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         audit_head_file=Path(environ["SHELTER_AUDIT_HEAD_FILE"])
         if environ.get("SHELTER_AUDIT_HEAD_FILE")
         else None,
-        duty_sheet_dir=Path(environ["SHELTER_DUTY_SHEET_DIR"])
-        if environ.get("SHELTER_DUTY_SHEET_DIR")
-        else None,
-        duty_sheet_hour=_hour(environ, "SHELTER_DUTY_SHEET_HOUR", 18),
         keys=environ.get("SHELTER_KEYS") or None,
         single_sign_on=_single_sign_on(environ),
     )
@@ -161,13 +153,6 @@ def _single_sign_on(environ: Mapping[str, str]) -> SingleSignOn | None:
             environ.get(f"{prefix}SECOND_FACTOR", "").replace(",", " ").split()
         ),
     )
-
-
-def _hour(environ: Mapping[str, str], name: str, usual: int) -> int:
-    given = environ.get(name) or str(usual)
-    if not (given.isascii() and given.isdecimal() and int(given) <= 23):
-        raise SettingsError(f"{name}: write a local hour, 0 to 23")
-    return int(given)
 
 
 def _exit_url(environ: Mapping[str, str]) -> str:

@@ -69,12 +69,6 @@ class Watch:
     def faults(self) -> list[str]:
         return [*self.strangers, *self.complaints]
 
-    def forgive(self, words: str) -> None:
-        """A test brought this complaint about; that it came is part of the test."""
-        expected = [each for each in self.complaints if words in each]
-        assert expected, f"nobody complained of {words!r}: {self.complaints}"
-        self.complaints = [each for each in self.complaints if words not in each]
-
     def _on_request(self, request: Request) -> None:
         address = urlsplit(request.url)
         self.asked.append(request.url)
@@ -82,8 +76,7 @@ class Watch:
             self.strangers.append(f"{request.method} {request.url}")
 
     def _on_response(self, response: Response) -> None:
-        page = response.headers.get("content-type", "").startswith("text/html")
-        if page and 400 <= response.status < 500:
+        if response.request.is_navigation_request() and 400 <= response.status < 500:
             self._refused.add(response.url)
 
     def _on_console(self, message: ConsoleMessage) -> None:

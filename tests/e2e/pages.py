@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from uuid import UUID
-
-from playwright.sync_api import FilePayload
 
 from e2e.people import Screen, t
 from shelter.db.tables import Alert, User
 from shelter.domain.alerts import AlertKind
 from shelter.domain.audience import AudienceReason
 from shelter.domain.decisions import GlassReason, OverrideReason
-from shelter.domain.handover import Checklist, Handover, LeftFor, Transport
 from shelter.domain.household import Person
-from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome
 from shelter.domain.rota import Duty, local_span
@@ -26,11 +20,8 @@ from shelter.domain.sides import SYSTEM
 from shelter.services import (
     accounts,
     audience,
-    availability_links,
     break_glass,
     contacts,
-    handover,
-    incidents,
     intake,
     orders,
     overrides,
@@ -83,16 +74,10 @@ def every_state(world: World) -> list[State]:
     world.hold_first(worker, held)
     confirmed, promise = world.placed(worker, **asked)
     arrived, stay = world.placed(worker, **(come | {"pets": True, "prefer_communes": ("62100",)}))
-    world.do(worker, handover.bring, stay.id, Transport.TAXI, 22)
     world.do(worker, placements.arrive, stay.id)
-    for step in (Handover.KEYS, Handover.HOUSE_RULES):
-        world.do(worker, handover.tick, stay.id, Checklist.HANDOVER, step.value, done=True)
-    world.do(worker, handover.tick, stay.id, Checklist.HANDOVER, Handover.KEYS.value, done=False)
-    note = "Bruit toute la nuit, calme depuis"
-    world.do(worker, incidents.record, stay.id, IncidentKind.VISITOR, Severity.HIGH, note)
     left, ended = world.placed(worker, **come)
     world.do(worker, placements.arrive, ended.id)
-    world.do(worker, placements.depart, ended.id, LeftFor.TRANSIT)
+    world.do(worker, placements.depart, ended.id)
     theirs, _ = world.placed(other, **(asked | {"people": {Person.MAN: 1}}))
     site = world.unit("Sureau", "Maison A").site_id
     unit = world.unit("Sureau", "Maison A").id
@@ -125,12 +110,6 @@ def every_state(world: World) -> list[State]:
     change = (empty, "garde-secova", AudienceReason.NOT_NEEDED_HERE)
     world.do(world.user(COORDINATOR), audience.ask_audience, *change)
     shift = _a_week_of_duty(world)
-    turned_away = world.ask(worker, **(asked | {"people": {Person.WOMAN: 12}}))
-    world.do(worker, intake.close, turned_away.id, Outcome.NEEDS_NOT_MET)
-    month = f"{tonight:%Y-%m}"
-    row = world.unit("Sureau", "Maison A")
-    token = str(world.do(SYSTEM, availability_links.link_for, row, "fr")).rsplit("/", 1)[1]
-    police = world.user(POLICE).user_id
     return [
         State("sign-in", None, "/sign-in"),
         State("sign-in refused", None, "/sign-in", _sign_in_wrongly),
@@ -152,7 +131,6 @@ def every_state(world: World) -> list[State]:
         State("home of the administrator", ADMIN, "/"),
         State("ask", WORKER, "/requests/new"),
         State("ask, unfolded", WORKER, "/requests/new", _unfold_everything),
-        State("ask, taken up", WORKER, "/requests/new", _go_on_later),
         State("ask, refused", WORKER, "/requests/new", _ask_wrongly),
         State("requests", WORKER, "/requests"),
         State("requests, closed", WORKER, "/requests?state=closed"),
@@ -170,12 +148,6 @@ def every_state(world: World) -> list[State]:
         State("address, asked", WORKER, f"/placements/{promise.id}/address"),
         State("address, shown", WORKER, f"/placements/{promise.id}/address", _show_address),
         State("placement of staff", STAFF, f"/placements/{stay.id}", _unfold_everything),
-        State("placement", WORKER, f"/placements/{stay.id}"),
-        State("placement, awaited", WORKER, f"/placements/{promise.id}", _unfold_everything),
-        State("placement, ticked", WORKER, f"/placements/{promise.id}", _tick),
-        State("placement, incident refused", WORKER, f"/placements/{stay.id}", _record_wrongly),
-        State("placement, read only", COORDINATOR, f"/placements/{stay.id}"),
-        State("placement, over", WORKER, f"/placements/{ended.id}"),
         State("who looked", WORKER, f"/requests/{linked.id}/looks"),
         State("who looked, two-sided", COORDINATOR, f"/requests/{linked.id}/looks"),
         State("glass", COORDINATOR, f"/requests/{confirmed.id}/glass"),
@@ -206,20 +178,6 @@ def every_state(world: World) -> list[State]:
         State("person's number, shown", WORKER, number, _show_number),
         State("board", WORKER, "/board"),
         State("board, four weeks", COORDINATOR, f"/board?nights=28&first={night.isoformat()}"),
-        State("board, sixty nights", STAFF, "/board?nights=60"),
-        State("board, filtered", WORKER, "/board?free=tonight&feature=pets&commune=62100"),
-        State("board, nothing fits", WORKER, "/board?feature=step_free&feature=quiet&feature=pets"),
-        State("pocket", STAFF, "/pocket"),
-        State("wall", WORKER, "/board/wall"),
-        State("a unit's month", STAFF, f"/units/{unit}/calendar?month={month}"),
-        State("closures refused", STAFF, f"/sites/{site}", _close_wrongly),
-        State("hold refused", WORKER, f"/requests/{open_.id}", _hold_too_late),
-        State("no option, closed", WORKER, f"/requests/{turned_away.id}"),
-        State("link of a question", None, f"/a/{token}"),
-        State("link, answered", None, f"/a/{token}", _say_still_true),
-        State("link, refused", None, f"/a/{token}", _say_impossible_nights),
-        State("link, over", None, "/a/nothing"),
-        State("nights to set", STAFF, f"/sites/{site}?unit={unit}&first={night.isoformat()}"),
         State("sites", STAFF, "/sites"),
         State("sites, two-sided", COORDINATOR, "/sites?side=perpetrators"),
         State("site", STAFF, f"/sites/{site}", _unfold_everything),
@@ -261,27 +219,6 @@ def every_state(world: World) -> list[State]:
         State("messages", WORKER, "/messages"),
         State("texts of messages", STAFF, "/messages/preview", _unfold_everything),
         State("inbox", WORKER, "/inbox", _answer),
-        State("figures", COORDINATOR, "/figures"),
-        State("figures of the other side", COORDINATOR, "/figures?side=perpetrators"),
-        State("accounts", ADMIN, "/users"),
-        State("accounts, none", ADMIN, "/users?state=ended"),
-        State("account", ADMIN, f"/users/{police}", _unfold_everything),
-        State("account, reset without a reason", ADMIN, f"/users/{police}", _reset_wrongly),
-        State("account, one's own", ADMIN, f"/users/{world.user(ADMIN).user_id}"),
-        State("new account", ADMIN, "/users/new"),
-        State("new account, refused", ADMIN, "/users/new", _make_account_wrongly),
-        State("first password", ADMIN, "/users/new", _make_account),
-        State("settings of the network", COORDINATOR, "/settings", _unfold_everything),
-        State("audit log", COORDINATOR, "/audit", _unfold_everything),
-        State("audit log, verified", COORDINATOR, "/audit", _verify_log),
-        State("audit log, nothing found", COORDINATOR, "/audit?who=personne"),
-        State("map", WORKER, "/map"),
-        State("map, from elsewhere", COORDINATOR, "/map?from=62100&ring=separation&side=victims"),
-        State("map of the other side", OTHER, "/map", _unfold_everything),
-        State("boundaries", COORDINATOR, "/map/boundaries"),
-        State("boundaries, refused", COORDINATOR, "/map/boundaries", _bring_no_boundaries),
-        State("boundaries, looked at", COORDINATOR, "/map/boundaries", _bring_boundaries),
-        State("style guide", WORKER, "/styleguide"),
         State("nothing here", WORKER, "/nowhere"),
         State("not allowed", POLICE, "/board"),
     ]
@@ -362,89 +299,8 @@ def _unfold_everything(screen: Screen) -> None:
     screen.page.locator("main details").evaluate_all("all => all.forEach(one => one.open = true)")
 
 
-def _go_on_later(screen: Screen) -> None:
-    screen.more(Person.WOMAN)
-    screen.press("draft.later")
-    screen.page.locator(".draft-waits a").click()
-    screen.button("draft.discard").wait_for()
-
-
-def _close_wrongly(screen: Screen) -> None:
-    _unfold_everything(screen)
-    screen.press("closure.submit")
-    screen.notice.wait_for()
-
-
-def _hold_too_late(screen: Screen) -> None:
-    """Another night than the one that was offered, which is over."""
-    screen.page.locator("input[name=stay]").first.evaluate(
-        "it => { const [unit] = it.value.split('|'); it.value = `${unit}|2020-01-01|2020-01-03`; }"
-    )
-    screen.press("offer.hold", screen.options.first)
-    screen.notice.wait_for()
-
-
-def _say_still_true(screen: Screen) -> None:
-    screen.press("link.still_true")
-    screen.page.locator(".notice.calm").wait_for()
-
-
-def _say_impossible_nights(screen: Screen) -> None:
-    screen.page.locator("input[type=date]").first.fill("2020-01-01")
-    screen.press("link.closed")
-    screen.notice.wait_for()
-
-
 def _open_menu(screen: Screen) -> None:
     screen.page.locator("details.account summary").click()
-
-
-def _reset_wrongly(screen: Screen) -> None:
-    screen.press("users.factors.yes")
-    screen.notice.wait_for()
-
-
-def _make_account_wrongly(screen: Screen) -> None:
-    screen.press("users.make")
-    screen.notice.wait_for()
-
-
-def _make_account(screen: Screen) -> None:
-    screen.page.locator("#f-full_name").fill("Camille Dupont")
-    # a state is looked at more than once, and a login is there once
-    screen.page.locator("#f-login").fill(f"camille.{secrets.token_hex(4)}")
-    screen.page.locator("label[for=f-role-on_call]").click()
-    screen.page.locator("label[for=f-side-victims]").click()
-    screen.page.locator("#f-service").select_option("cpas-trooz")
-    screen.press("users.make")
-    screen.page.locator("code.secret").wait_for()
-
-
-def _verify_log(screen: Screen) -> None:
-    screen.press("audit.verify_now")
-    screen.page.get_by_text(t("audit.chain.whole").split("{")[0]).first.wait_for()
-
-
-def _bring_file(screen: Screen, content: str) -> None:
-    screen.page.locator("#f-geojson").set_input_files(
-        FilePayload(
-            name="communes.geojson", mimeType="application/geo+json", buffer=content.encode()
-        )
-    )
-    screen.press("boundaries.look")
-
-
-def _bring_no_boundaries(screen: Screen) -> None:
-    _bring_file(screen, "{}")
-    screen.notice.wait_for()
-
-
-def _bring_boundaries(screen: Screen) -> None:
-    ring = [[5.6, 50.4], [5.8, 50.4], [5.8, 50.5], [5.6, 50.5], [5.6, 50.4]]
-    geometry = {"type": "Polygon", "coordinates": [ring]}
-    feature = {"type": "Feature", "properties": {"nis": "62009"}, "geometry": geometry}
-    _bring_file(screen, json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    screen.page.locator("input[name=boundaries]").wait_for(state="attached")
 
 
 def _sign_in_wrongly(screen: Screen) -> None:
@@ -499,20 +355,6 @@ def _ask_wrongly(screen: Screen) -> None:
     screen.page.locator("#f-note").fill("Demander Karim, 0478 12 34 56")
     screen.page.locator("#f-avoid_zones-0-lat").fill("50,5")
     screen.page.locator(".submit-bar button").click()
-    screen.notice.wait_for()
-
-
-def _tick(screen: Screen) -> None:
-    box = screen.page.locator("#c-handover-agreement")
-    if box.get_attribute("aria-checked") == "false":
-        box.click()
-    screen.page.locator("#c-handover-agreement[aria-checked=true]").wait_for()
-
-
-def _record_wrongly(screen: Screen) -> None:
-    screen.page.locator("#d-incident summary").click()
-    screen.page.locator("#f-note").fill("Karim est venu, 0478 12 34 56")
-    screen.press("incident.submit")
     screen.notice.wait_for()
 
 

@@ -7,14 +7,10 @@ from datetime import date
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
-from sqlmodel import Session, col, delete, select
 
 from e2e.browser import Watch
 from shelter import i18n
-from shelter.db.tables import RequestDraft, User
 from shelter.domain.household import Person as Kind
-from shelter.domain.sides import BOTH_SIDES
-from shelter.services.context import Shelter
 from support.server import Server, session_for
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -146,16 +142,6 @@ class Screen:
         return sum(line == words or line.startswith(f"{words} – ") for line in self.history)
 
 
-def _begin_anew(system: Shelter, login: str) -> None:
-    """What another test typed and did not send is not taken up here."""
-
-    def drop(session: Session) -> None:
-        owner = session.exec(select(User.id).where(col(User.login) == login)).one()
-        session.exec(delete(RequestDraft).where(col(RequestDraft.user_id) == owner))
-
-    system.database.run(drop, sides=BOTH_SIDES)
-
-
 class People:
     """Opens a screen for somebody, each in a browser context of their own."""
 
@@ -174,7 +160,6 @@ class People:
         cookies = {"language": language}
         if login is not None:
             cookies["session"] = session_for(self.server.system, login)
-            _begin_anew(self.server.system, login)
         for name, value in cookies.items():
             if value is not None:
                 context.add_cookies([{"name": name, "value": value, "url": self.server.url}])

@@ -1,24 +1,19 @@
 """Pictures of the pages for the documentation: ``make screens`` writes them to docs/screens.
 
-A few tell a night; then every page once, on a telephone, in fewer colours and no
-longer than a table of them can show: the repository keeps every version of them.
+Few and small on purpose: the repository keeps every version of them.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 import sys
 import tempfile
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from e2e.browser import chromium, chromium_path
-from e2e.pages import State, every_state
 from e2e.people import PHONE, People, Screen
 from shelter.domain.availability import BlockReason
 from shelter.domain.household import Person
@@ -32,9 +27,6 @@ DESK: ViewportSize = {"width": 1280, "height": 844}
 #: tall enough for the reasons of the first option
 TALL = 800
 MOST_BYTES = 150_000
-#: every page: how much of it, and in how many colours
-LONGEST, COLOURS = 1400, 48
-_VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\?.*")
 MOTHER_AND_TWO = {Person.WOMAN: 1, Person.CHILD: 1, Person.INFANT: 1}
 GAP = 24
 SIDE_BY_SIDE = f"""
@@ -129,47 +121,6 @@ def draw(browser: Browser, people: dict[str, People], world: World) -> dict[str,
     return drawn
 
 
-def one_of_each(states: list[State]) -> list[State]:
-    """The first state of each page: the same path for the same reader, whatever it is about."""
-    found: dict[tuple[str | None, str], State] = {}
-    for state in states:
-        found.setdefault((state.login, _VARIES.sub("", state.path)), state)
-    return list(found.values())
-
-
-def every_page(phone: People, states: list[State]) -> dict[str, bytes]:
-    """Every page on a telephone, by the name of its state."""
-    drawn = {}
-    screens: dict[str | None, Screen] = {}
-    for state in one_of_each(states):
-        screen = screens.setdefault(state.login, phone(state.login, reduced_motion="reduce"))
-        state.open(screen)
-        name = re.sub(r"[^a-z0-9]+", "-", state.name.lower()).strip("-")
-        whole = screen.page.screenshot(full_page=True, animations="disabled")
-        drawn[f"pages/{name}"] = in_few_colours(whole, COLOURS)
-    return drawn
-
-
-def in_few_colours(picture: bytes, colours: int) -> bytes:
-    """The upper part of a picture as a PNG of so many colours."""
-    whole = Image.open(BytesIO(picture))
-    upper = whole.crop((0, 0, whole.width, min(whole.height, LONGEST)))
-    out = BytesIO()
-    upper.quantize(colours).save(out, "PNG", optimize=True)
-    return out.getvalue()
-
-
-def index(names: list[str]) -> str:
-    """The page of docs/screens, three pictures in a row."""
-    lines = ["# Every page, on a telephone", "", "Drawn by `make screens` in the demonstration."]
-    for at in range(0, len(names), 3):
-        row = names[at : at + 3]
-        titles = [name.removeprefix("pages/").replace("-", " ") for name in row]
-        lines += ["", f"| {' | '.join(titles)} |", f"|{'---|' * len(row)}"]
-        lines.append(f"| {' | '.join(f'![]({name}.png)' for name in row)} |")
-    return "\n".join(lines) + "\n"
-
-
 def main() -> int:
     program = chromium_path()
     if program is None:
@@ -185,15 +136,8 @@ def main() -> int:
             name: People(browser, server, size)
             for name, size in (("phone", PHONE), ("desk", DESK), ("dark", PHONE))
         }
-        world = World(server.system, MovableClock())
-        drawn = {name: in_few_colours(it, 128) for name, it in draw(browser, people, world).items()}
-        pages = every_page(people["phone"], every_state(world))
+        drawn = draw(browser, people, World(server.system, MovableClock()))
         faults = [fault for each in people.values() for fault in each.leave()]
-    for old in (FOLDER / "pages").glob("*.png"):
-        old.unlink()
-    (FOLDER / "pages").mkdir(exist_ok=True)
-    (FOLDER / "README.md").write_text(index(list(pages)), encoding="utf-8")
-    drawn |= pages
     for name, picture in drawn.items():
         (FOLDER / f"{name}.png").write_bytes(picture)
         print(f"  docs/screens/{name}.png  {len(picture) // 1000} kB")

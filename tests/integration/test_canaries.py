@@ -102,8 +102,6 @@ class Night:
     answers: list[tuple[str, bytes]] = field(default_factory=list)
     #: the answers that were asked to reveal an address
     reveals: list[bytes] = field(default_factory=list)
-    #: the same on paper
-    printed: list[bytes] = field(default_factory=list)
 
     def note(self, what: str, answer: httpx.Response) -> httpx.Response:
         head = "\n".join(f"{name}: {value}" for name, value in answer.headers.multi_items())
@@ -204,19 +202,6 @@ def a_night(server: Server, client: httpx.Client) -> Night:
             "POST", f"{place}/address", headers={"Sec-Fetch-Site": "same-origin"}
         )
         night.reveals.append(page.content)
-        paper = worker.them.call("GET", f"{place}/agreement.pdf")
-        assert paper.status_code == 200, paper.text
-        night.printed.append(paper.content)
-        for what, typed in (
-            ("steps", {"checklist": "handover", "step": "keys", "done": "on"}),
-            ("transport", {"transport": "taxi", "transport_hour": "22"}),
-            ("incidents", {"kind": "other", "severity": "high", "note": "Bruit"}),
-        ):
-            form = {"key": key(), **typed}
-            headers = {"Sec-Fetch-Site": "same-origin"}
-            done = worker.them.call("POST", f"{place}/{what}", data=form, headers=headers)
-            assert done.status_code == 303, done.text
-            night.note(what, done)
         worker.api("POST", f"{place}/arrival")
         later = {"end_night": str(_days_after(stay["end_night"], 3))}
         worker.api("POST", f"{place}/extension", later)
@@ -245,8 +230,6 @@ def a_night(server: Server, client: httpx.Client) -> Night:
                 "/orders",
                 f"/orders/{order['id']}",
                 place,
-                f"{place}/handover.pdf",
-                "/duty/sheet.pdf",
                 "/messages",
                 "/alerts",
                 "/network",
@@ -387,5 +370,3 @@ def the_one_answer_reveals_one_address_to_whom_it_is_for(kept: Kept) -> None:
         assert mine in content.decode() and other not in content.decode()
         # the address, and nothing else of what is kept secret
         assert canaries_in(content) == {f"{list(Side)[number // 2].value}' address"}
-    for side, content in zip(Side, kept.night.printed, strict=True):
-        assert canaries_in(content) == {f"{side.value}' address"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,9 +27,7 @@ from shelter.db.tables import (
     SignInTries,
     UserSession,
 )
-from shelter.domain.handover import Checklist
 from shelter.domain.household import Person
-from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel
 from shelter.domain.requests import Outcome, RequestState
 from shelter.domain.retention import USUAL, Kind
@@ -39,8 +37,6 @@ from shelter.services import (
     contacts,
     delivery,
     figures,
-    handover,
-    incidents,
     intake,
     orders,
     placements,
@@ -90,11 +86,6 @@ def lived_through(world: World) -> dict[str, set[UUID]]:
         ended["housed"].add(housed.id)
         lives, living = world.placed(actor, note=CANARY, keep_apart=apart, **who)
         world.do(actor, placements.arrive, living.id)
-        for run in (placement, living):
-            for step in ("keys", "agreement"):
-                world.do(actor, handover.tick, run.id, Checklist.HANDOVER, step, done=True)
-            kind, severity = IncidentKind.DAMAGE, Severity.HIGH
-            world.do(actor, incidents.record, run.id, kind, severity, CANARY)
         ended["lives"].add(lives.id)
         cancelled, gone = world.placed(actor, note=CANARY, **who)
         world.do(actor, placements.cancel, gone.id)
@@ -191,17 +182,9 @@ def due_at(world: World) -> dict[tuple[str, str], datetime]:
     for row in rows["barring_order"]:
         if row["closed_at"] is not None:
             due["barring_order", str(row["id"])] = row["closed_at"] + days[Kind.BARRING_ORDERS]
-    request_of = {row["id"]: row["request_id"] for row in rows["placement"]}
-    for row in rows["incident"]:
-        request = requests[request_of[row["placement_id"]]]
-        if request["id"] not in live:
-            own = request_ends(request) + days[Kind.NOTES]
-            due["incident_note", str(row["id"])] = own
     placement_of_stay = {row["id"]: row["placement_id"] for row in rows["stay"]}
     of_placement: dict[str, Callable[[dict[str, Any]], UUID]] = {
         "stay": lambda row: row["placement_id"],
-        "handover_step": lambda row: row["placement_id"],
-        "incident": lambda row: row["placement_id"],
         "occupied_night": lambda row: placement_of_stay[row["stay_id"]],
     }
     for name, placement_of in of_placement.items():
@@ -215,11 +198,10 @@ def due_at(world: World) -> dict[tuple[str, str], datetime]:
 def here(world: World) -> set[tuple[str, str]]:
     rows = dump(world.system.database)
     names = ["request", "message", "alert", "placement", "separation", "stay", "occupied_night"]
-    names += ["safe_contact", "barring_order", "handover_step", "incident"]
+    names += ["safe_contact", "barring_order"]
     found = {(name, str(row["id"])) for name in names for row in rows[name]}
     noted = {("note", str(row["id"])) for row in rows["request"] if row["note"] is not None}
-    told = {("incident_note", str(r["id"])) for r in rows["incident"] if r["note"] is not None}
-    return found | noted | told
+    return found | noted
 
 
 def totals(world: World) -> dict[figures.Heading, figures.Count]:
@@ -292,8 +274,6 @@ def left_over(world: World) -> set[str]:
     kept: dict[str, Callable[[dict[str, Any]], bool]] = {
         "request": lambda row: row["id"] in living,
         "stay": lambda row: row["placement_id"] in live_placements,
-        "handover_step": lambda row: row["placement_id"] in live_placements,
-        "incident": lambda row: row["placement_id"] in live_placements,
         "alert_step": lambda row: row["alert_id"] in living_alerts,
         "occupied_night": lambda row: row["stay_id"] in stays_of,
         "known_address": lambda row: row["placement_id"] in live_placements,
@@ -361,9 +341,8 @@ def test_each_run_proves_what_it_removed(world: World) -> None:
     notes = [each for each in gone if each.kind is Kind.NOTES]
     assert {each.side for each in notes} == BOTH_SIDES
     entries = [e for e in world.all(AuditEntry) if e.subject == "retention:notes"]
-    assert len(entries) == 4  # of each side the notes of requests, and those of incidents
-    assert sorted(entry.detail["count"] for entry in entries) == [1, 1, 4, 4]
-    for entry in (each for each in entries if each.detail["count"] == 4):
+    assert len(entries) == 2
+    for entry in entries:
         names = sorted(
             str(row.id)
             for row in world.all(Request, side=entry.side)
@@ -377,22 +356,15 @@ def test_each_run_proves_what_it_removed(world: World) -> None:
     assert report.broken_at is None
 
 
-def counted(found: list[retention.Purged]) -> Counter[tuple[Kind, Side | None]]:
-    count: Counter[tuple[Kind, Side | None]] = Counter()
-    for each in found:
-        count[each.kind, each.side] += each.count
-    return count
-
-
 def test_what_would_go_is_shown_and_not_touched(world: World) -> None:
     lived_through(world)
     world.clock.forward(days=400)
     before = here(world)
-    shown = counted(retention.due_now(world.system))
+    shown = {(each.kind, each.side): each.count for each in retention.due_now(world.system)}
     assert here(world) == before
-    assert shown[Kind.NOTES, Side.VICTIMS] == 5
-    gone = counted(retention.run(world.system))
-    assert gone[Kind.NOTES, Side.VICTIMS] == 5
+    assert shown[Kind.NOTES, Side.VICTIMS] == 4
+    gone = {(each.kind, each.side): each.count for each in retention.run(world.system)}
+    assert gone[Kind.NOTES, Side.VICTIMS] == 4
     assert retention.due_now(world.system) == []
 
 

@@ -116,13 +116,12 @@ def test_what_anybody_may_call_is_this_and_no_more(routes: list[Route]) -> None:
         "POST /sign-in/second/passkey/options",
         "POST /sign-in/second/new-passkey",
         "GET /language/{code:str}",
-        "GET /theme/{name:str}",
-        "GET /pocket/worker.js",
-        "GET /pocket/manifest.webmanifest",
         "GET /metrics",  # asks for its token
         "GET /calendar/{name:str}",  # a feed, whose address nobody can guess
-        "GET /a/{token:str}",  # of one site for two days, likewise
-        *(f"POST /a/{{token:str}}/{what}" for what in ("still-true", "units")),
+        "POST /language",
+        "GET /manifest.webmanifest",
+        "GET /favicon.ico",
+        "GET /offline",
     }
 
 

@@ -50,9 +50,7 @@ from shelter.domain.availability import BlockReason
 from shelter.domain.contacts import PersonMessage
 from shelter.domain.decisions import GlassReason, OverrideReason
 from shelter.domain.errors import ShelterError
-from shelter.domain.handover import Checklist, Handover, Transport
 from shelter.domain.household import Person
-from shelter.domain.incidents import IncidentKind, Severity
 from shelter.domain.messages import Channel
 from shelter.domain.placements import Action
 from shelter.domain.requests import Outcome
@@ -64,13 +62,10 @@ from shelter.services import (
     contacts,
     context,
     duty,
-    handover,
-    incidents,
     intake,
     looks,
     orders,
     overrides,
-    papers,
     placements,
     replans,
     shifts,
@@ -95,18 +90,14 @@ CODE = re.compile(r"\b[B-DF-HJ-NP-TV-Z2-9]{5}\b")
 #: as a call says it, sign by sign
 SPELLED = re.compile(r"\b(?:[B-DF-HJ-NP-TV-Z2-9], ){4}[B-DF-HJ-NP-TV-Z2-9]\b")
 KINDS = ("request", "placement", "site", "unit", "alert", "block", "order", "shift", "swap")
-#: what an administrator does to an account ends sessions, with which these people go on
-ENDS_SESSIONS = re.compile(r"/users/[^/]+/(end|sessions|password|factors)$")
 IN_A_PATH = re.compile(rf"/({'|'.join(KINDS)})s/({UUIDS.pattern})")
 #: chosen afresh for each answer: it tells nothing because nothing goes into it
 FRESH = {"x-request-id", "date"}
 OWN_SECRETS = re.compile(
-    r'<svg[^>]* class="qr">.*?</svg>|(?<=<code class="secret">)[A-Z2-7 -]+'
+    r'<svg[^>]* class="qr">.*?</svg>|(?<=<code class="secret">)[A-Z2-7 ]+'
     r"|(?<=<li><code>)[A-Z0-9]{4}(-[A-Z0-9]{4}){2}"
     # the address of a calendar feed, and the hash by which its owner revokes it
     r'|(?<=/calendar/)[\w-]{43}(?=\.ics)|(?<=name="feed" value=")[0-9a-f]{64}'
-    # the link of a question to a site
-    r"|(?<=/a/)[B-DF-HJ-NP-TV-Z2-9]{28}"
 )
 
 
@@ -141,7 +132,6 @@ class Victims:
             self.reads_orders,
             self.plans_duty,
             self.sets_phones,
-            self.hands_over,
         )
         with suppress(ShelterError):  # refused: then nothing has happened
             acts[action % len(acts)](pick)
@@ -152,19 +142,6 @@ class Victims:
         start = self.world.clock.at + timedelta(hours=pick % 200 - 4)
         given = shifts.ShiftInput(worker.user_id, start, start + timedelta(hours=9), 1 + pick % 3)
         self.world.do(worker, shifts.add_shift, str(worker.service), given)
-
-    def hands_over(self, pick: int) -> None:
-        """Ticks, a way to come, an incident: and the papers of it all."""
-        row = self._one(PlacementRow, pick)
-        if row is None:
-            return
-        worker = next(w for w in (self.worker(0), self.worker(1)) if w.service == row.service)
-        step = list(Handover)[pick % 4].value
-        self.world.do(worker, handover.tick, row.id, Checklist.HANDOVER, step, done=pick % 5 > 0)
-        self.world.do(worker, handover.bring, row.id, list(Transport)[pick % 5], pick % 24)
-        kind, severity = list(IncidentKind)[pick % 6], list(Severity)[pick % 2]
-        self.world.do(worker, incidents.record, row.id, kind, severity)
-        self.world.do(worker, papers.agreement, row.id, "fr")
 
     def sets_phones(self, pick: int) -> None:
         self.world.do(self.worker(pick), duty.set_phones, None, f"+3247{pick % 10**7:07}", None)
@@ -419,7 +396,7 @@ class Perpetrators:
         elif self.forms:
             action, fields = self.forms[pick % len(self.forms)]
             filled = {name: value or self._typed(name, pick) for name, value in fields.items()}
-            if action not in {"/sign-out", "/leave"} and not ENDS_SESSIONS.search(action):
+            if action not in {"/sign-out", "/leave"}:
                 self.send(person, "POST", action, form=filled)
 
     def call(self, person: As, route: Route, pick: int) -> None:
@@ -603,14 +580,6 @@ class Perpetrators:
             "ends_at": f"{tonight + timedelta(days=2 + pick % 9)}T06:00:00Z",
             "week": str(tonight + timedelta(days=7)),
             "duty_phone": "+32470112233",
-            "checklist": ("handover", "protocol")[pick % 2],
-            "step": ("keys", "weapons-asked", "agreement")[pick % 3],
-            "done": ("on", "")[pick // 2 % 2],
-            "transport": ("taxi", "own", "none")[pick % 3],
-            "transport_hour": pick % 25,
-            "kind": ("visitor", "medical")[pick % 2],
-            "severity": ("low", "high")[pick // 2 % 2],
-            "left_for": ("home", "transit", "unknown")[pick % 3],
         }
         if stay is not None:
             given |= {"stays": [stay], "unit_id": stay["unit_id"]}
@@ -734,14 +703,11 @@ def messages_of_their_side(world: World) -> list[str]:
     """What was sent about that side, to whom, when, and how it went."""
     rows = world.all(Message, side=Side.PERPETRATORS)
 
-    def said(row: Message) -> str:
-        return OWN_SECRETS.sub("(drawn)", row.body)
-
     def at(row: Message) -> tuple[Any, ...]:  # codes are random: they give no order
-        return row.created_at, row.recipient, CODE.sub("", SPELLED.sub("", said(row)))
+        return row.created_at, row.recipient, CODE.sub("", SPELLED.sub("", row.body))
 
     return [
-        f"SMS {row.recipient} {said(row)}\n{row.created_at} {row.due_at} {row.changed_at}"
+        f"SMS {row.recipient} {row.body}\n{row.created_at} {row.due_at} {row.changed_at}"
         f" {row.state} {row.attempts} {row.urgent}"
         for row in sorted(rows, key=at)
     ]

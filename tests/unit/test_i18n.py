@@ -25,8 +25,6 @@ REPLIES = [key for key in SMS if key.startswith("sms.reply_")]
 ASKING = ("sms.alert", "sms.availability", "sms.placement_expected", "sms.placement_extended")
 #: five letters each, and every letter takes one septet
 LONGEST = {"ref": "WWWWW", "code": "MMMMM", "number": "+" + 15 * "2", "second": "+" + 15 * "3"}
-#: as long as a link may be: a longer one is not sent (``availability_links.link_for``)
-LONGEST["link"] = f"https://{48 * 'm'}.be/a/{28 * 'M'}"
 
 
 def nights(language: str) -> list[str]:

@@ -514,7 +514,7 @@ def test_every_bundled_network_says_how_long_each_kind_is_kept(name: str) -> Non
 
 def test_a_file_without_periods_has_the_usual_ones() -> None:
     start, rest = SECOVA.split("[retention]\n", 1)
-    assert parse_network(start + "[[protocol]]" + rest.split("[[protocol]]", 1)[1]) == LOADED
+    assert parse_network(start + "[convention]" + rest.split("[convention]", 1)[1]) == LOADED
 
 
 def test_a_misspelt_legal_text_is_named() -> None:
@@ -526,76 +526,3 @@ def test_the_data_protection_officer_s_words_are_read() -> None:
     text = SECOVA + '\n[legal]\ncontroller = "SECOVA"\nbasis_victims = "Art. 6(1)(e) RGPD"\n'
     legal = parse_network(text).legal
     assert legal == Legal(controller="SECOVA", basis_victims="Art. 6(1)(e) RGPD")
-
-
-# --- protocols -------------------------------------------------------------------------------
-
-STEP = """
-[[protocol]]
-key = "{key}"
-side = "{side}"
-when = "{when}"
-text = {{ fr = "Un", nl = "Een", de = "Eins", en = "One" }}
-"""
-
-
-def with_steps(*steps: dict[str, str]) -> str:
-    usual = {"key": "step-a", "side": "victims", "when": "always"}
-    bare = SECOVA[: SECOVA.index("[[protocol]]")] + SECOVA[SECOVA.index("[convention]") :]
-    return bare + "".join(STEP.format(**(usual | step)) for step in steps)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_bundled_network_has_steps_for_minors_and_adults_of_both_sides(name: str) -> None:
-    steps = network(name).protocol
-    for side, person in (
-        (Side.VICTIMS, Person.WOMAN),
-        (Side.VICTIMS, Person.CHILD),
-        (Side.PERPETRATORS, Person.MAN),
-        (Side.PERPETRATORS, Person.TEEN_BOY),
-    ):
-        found = [step for step in steps if step.concerns(side, {person: 1})]
-        assert 2 <= len(found) <= 12
-        assert all(set(step.texts) == {"fr", "nl", "de", "en"} for step in found)
-
-
-def test_a_step_is_for_its_side_and_for_who_is_there() -> None:
-    loaded = parse_network(
-        with_steps({"key": "a"}, {"key": "b", "when": "minor"}, {"key": "c", "when": "adult"})
-    )
-
-    def keys(side: Side, **people: int) -> list[str]:
-        there = {Person(name): count for name, count in people.items()}
-        return [step.key for step in loaded.protocol if step.concerns(side, there)]
-
-    assert keys(Side.VICTIMS, woman=1) == ["a", "c"]
-    assert keys(Side.VICTIMS, woman=1, child=2) == ["a", "b", "c"]
-    assert keys(Side.VICTIMS, teen_girl=1, woman=0) == ["a", "b"]
-    assert keys(Side.PERPETRATORS, man=1) == []
-    assert loaded.protocol[0].text("de") == "Eins" and loaded.protocol[0].text("es") == "Un"
-
-
-@pytest.mark.parametrize(
-    ("steps", "said"),
-    [
-        (({"side": "both"},), 'side: "both" is not a word that belongs here'),
-        (({"when": "sometimes"},), 'when: "sometimes" is not a word that belongs here'),
-        (({"key": "Une étape"},), "is not a key"),
-        (({}, {}), '"step-a" is there twice'),
-        (tuple({"key": f"step-{n:c}"} for n in range(97, 110)), "is step 13 of the victims"),
-    ],
-)
-def test_a_mistake_in_a_step_is_named_with_its_line(
-    steps: tuple[dict[str, str], ...], said: str
-) -> None:
-    text = with_steps(*steps)
-    [problem] = problems_of(text)
-    assert said in problem
-    line = int(problem.split(":")[1])
-    assert line > line_of(text, "[convention]")
-
-
-def test_a_step_that_a_language_lacks_is_refused() -> None:
-    text = with_steps({}).replace('de = "Eins", ', "")
-    assert problems_of(text)[0].endswith("protocol[0].text.de: is missing; add it")
-    assert parse_network(with_steps({}))  # control

@@ -23,12 +23,8 @@ HOME = "/rota/calendar"
 Uploaded = NamedDependency[str | None]
 
 
-async def _upload_of(request: Request[Any, Any, Any], form: Posted) -> str | None:  # noqa: ARG001
-    """The dependency ``upload``: the file of a multipart form, whose size the server bounds.
-
-    After ``form``: dependencies that do not name each other are made at once, and two readers of
-    one body would wait for each other.
-    """
+async def _upload_of(request: Request[Any, Any, Any]) -> str | None:
+    """The dependency ``upload``: the file of a multipart form, whose size the server bounds."""
     given = (await request.form()).get("file")
     if not isinstance(given, UploadFile):
         return None

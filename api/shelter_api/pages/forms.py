@@ -18,13 +18,12 @@ E = TypeVar("E", bound=Enum)
 MAX_TEXT = 400
 MAX_VALUES = 200
 #: taken as they were typed, to this length: a password that was set may hold anything, and what a
-#: passkey answers is JSON; a calendar file has lines that end in its own way, boundaries are long
+#: passkey answers is JSON; a calendar file has lines that end in its own way
 AS_TYPED = {
     "password": MAX_TEXT,
     "present_password": MAX_TEXT,
     "credential": 16_000,
     "calendar": 200_000,
-    "boundaries": 1_500_000,
 }
 
 

@@ -11,7 +11,7 @@ from shelter.db.tables import PlacementRow, Request
 from shelter.domain.placements import PlacementState
 from shelter.domain.requests import RequestState
 from shelter.domain.sides import Role
-from shelter.services import alerts, drafts, intake, sites
+from shelter.services import alerts, intake, sites
 from shelter.services import board as boards
 from shelter.services.context import Tx
 from shelter_api.access import signed_in
@@ -40,7 +40,6 @@ def _on_call(tx: Tx) -> dict[str, Any]:
     running = [views.placed(tx, row, request) for request, row in _latest_placements(tx)]
     running.sort(key=lambda view: (view.row.first_night, view.row.held_at))
     return {
-        "draft": drafts.latest(tx),
         "open_requests": intake.list_requests(tx, state=RequestState.OPEN, after=None, limit=MANY),
         "held": [v for v in running if v.row.state is PlacementState.HELD],
         "expected": [

@@ -21,7 +21,6 @@ SAMPLE = {
     "code": "QRT47",
     "number": "+447700900123",
     "second": "+447700900124",
-    "link": f"https://places.example/a/{'BCDFGHJK' * 3}BCDF",
 }
 #: what is shown of the commands; the words of the carriers are nobody's to be sent
 COMMANDS = tuple(verb for verb in Verb if verb not in {Verb.OPT_OUT, Verb.OPT_IN})

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from litestar.response import Redirect
 
-from shelter.db.tables import PlacementRow
+from shelter.db.tables import PlacementRow, Request
 from shelter.domain.errors import NotFound, ShelterError
-from shelter.domain.handover import LeftFor, Transport
-from shelter.domain.incidents import IncidentKind, Severity
-from shelter.domain.placements import LIVE, RUNNING
 from shelter.domain.sides import Role
-from shelter.services import addresses, handover, incidents, looks, placements
-from shelter.services.context import Tx
+from shelter.services import addresses, looks, placements
+from shelter.services.context import Tx, found
 from shelter_api.access import only
-from shelter_api.language import language_of
 from shelter_api.pages import views
 from shelter_api.pages.common import Call, Notice, read, system_of, write_once
 from shelter_api.pages.forms import Form, Posted
@@ -28,51 +26,23 @@ from shelter_api.pages.requests import show_request
 READERS = (Role.ON_CALL, Role.COMMUNE_STAFF, Role.COORDINATOR)
 ON_SITE = (Role.ON_CALL, Role.COMMUNE_STAFF)
 
-
-def _extend(tx: Tx, placement_id: UUID, form: Form) -> PlacementRow:
-    end_night = form.day("end_night")
-    form.check()
-    return placements.extend(tx, placement_id, end_night)
-
-
-def _depart(tx: Tx, placement_id: UUID, form: Form) -> PlacementRow:
-    said = form.choice("left_for", LeftFor, LeftFor.UNKNOWN) if form.text("left_for") else None
-    form.check()
-    return placements.depart(tx, placement_id, said)
-
-
-#: by the last part of the path
-ACTIONS: Mapping[str, Callable[[Tx, UUID, Form], PlacementRow]] = {
+ACTIONS: Mapping[str, Callable[[Tx, UUID, date], PlacementRow]] = {
     "confirm": lambda tx, row, _: placements.confirm(tx, row),
     "release": lambda tx, row, _: placements.release(tx, row),
     "approve": lambda tx, row, _: placements.review(tx, row, approve=True),
     "decline": lambda tx, row, _: placements.review(tx, row, approve=False),
     "arrive": lambda tx, row, _: placements.arrive(tx, row),
-    "extend": _extend,
-    "depart": _depart,
+    "extend": placements.extend,
+    "depart": lambda tx, row, _: placements.depart(tx, row),
     "no_show": lambda tx, row, _: placements.no_show(tx, row),
     "cancel": lambda tx, row, _: placements.cancel(tx, row),
 }
 
 
-def _on_the_spot(tx: Tx, live: views.Placed, language: str) -> dict[str, Any]:
-    """What the page of a placement shows beside its state."""
-    row = live.row
-    lists = handover.checklists(tx, row, live.request, language)
-    return {
-        "is_live": row.state in LIVE,
-        "lists": [(kind, items, handover.done_of(items)) for kind, items in lists.items() if items],
-        "may_tick": tx.actor.role in handover.ON_SITE and row.state in RUNNING,
-        "transports": tuple(Transport),
-        "incidents": incidents.incidents_of(tx, row),
-        "incident_kinds": tuple(IncidentKind),
-        "severities": tuple(Severity),
-        **views.leaving(tx, row),
-    }
-
-
 def _one(tx: Tx, placement_id: UUID) -> views.Placed:
-    row, request = looks.open_placement(tx, placement_id)
+    row = placements.readable_placement(tx, placement_id)
+    request: Request = found(tx.rows.get(Request, row.request_id), "request")
+    looks.placement_looked_at(tx, row, request)
     return views.placed(tx, row, request)
 
 
@@ -83,21 +53,20 @@ def _one(tx: Tx, placement_id: UUID) -> views.Placed:
     **only(*READERS),
 )
 def placement_page(request: Call, placement_id: FromPath[UUID]) -> Response[Any]:
-    """What is done for a household there: for its service, the place's staff, a coordinator."""
-    return show_placement(request, placement_id)
+    """For the staff of a site; others have the page of the request."""
+    if request.user.role is not Role.COMMUNE_STAFF:
+        row = read(request, lambda tx: placements.readable_placement(tx, placement_id))
+        return Redirect(f"/requests/{row.request_id}", status_code=303)
+    return _page(request, placement_id)
 
 
-def show_placement(
+def _page(
     request: Call, placement_id: UUID, notice: Notice | None = None, form: Form | None = None
 ) -> Response[Any]:
-    def look(tx: Tx) -> dict[str, Any]:
-        live = _one(tx, placement_id)
-        return {"live": live, **_on_the_spot(tx, live, language_of(request))}
-
     return show(
         request,
         "placements/view.html",
-        look,
+        lambda tx: {"live": _one(tx, placement_id)},
         status=notice.status if notice is not None else 200,
         notice=notice,
         form=form or Form(),
@@ -118,19 +87,20 @@ def act(
     if action not in ACTIONS:
         raise NotFound("not_found", what="page")
 
-    # the page of the request has the same forms
-    here = request.user.role is Role.COMMUNE_STAFF or form.text("back") == "placement"
-
     def work(tx: Tx) -> str:
-        row = ACTIONS[action](tx, placement_id, form)
-        return f"/placements/{row.id}" if here else f"/requests/{row.request_id}"
+        end_night = form.day("end_night") if action == "extend" else date.min
+        form.check()
+        row = ACTIONS[action](tx, placement_id, end_night)
+        if request.user.role is Role.COMMUNE_STAFF:
+            return f"/placements/{row.id}"
+        return f"/requests/{row.request_id}"
 
     try:
         return write_once(request, form, work)
     except ShelterError as error:
         row = read(request, lambda tx: placements.readable_placement(tx, placement_id))
-        if here:
-            return show_placement(request, placement_id, Notice(error), form)
+        if request.user.role is Role.COMMUNE_STAFF:
+            return _page(request, placement_id, Notice(error), form)
         return show_request(request, row.request_id, Notice(error), form)
 
 

@@ -27,7 +27,6 @@ from shelter.domain.sides import Role
 from shelter.services.context import Tx
 from shelter_api.language import language_of
 from shelter_api.pages.common import Call, local_path, read, system_of
-from shelter_api.theme import THEMES, Theme, theme_of
 
 STATIC = Path(__file__).parent.parent / "static"
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -100,17 +99,6 @@ LABELS: Mapping[str, str] = {
     "second_phone": "rota.phones.second",
     "file": "rota.import.file",
     "mail": "account.mail",
-    "step": "handover.title",
-    "left_for": "left_for.ask",
-    "transport": "transport.title",
-    "transport_hour": "transport.hour",
-    "kind": "incident.kind",
-    "severity": "incident.severity",
-    "full_name": "users.name",
-    "login": "session.login",
-    "role": "users.role",
-    "factor_reason": "users.factors",
-    "geojson": "boundaries.file",
 }
 
 #: path, text and icon of the ways through the pages, by role
@@ -143,10 +131,7 @@ WAYS: Mapping[Role, tuple[tuple[str, str, str], ...]] = {
         ("/alerts", "nav.alerts", "bell"),
         ("/rota", "nav.rota", "clock"),
     ),
-    Role.ADMINISTRATOR: (
-        ("/", "nav.home", "home"),
-        ("/users", "users.title", "people"),
-    ),
+    Role.ADMINISTRATOR: (("/", "nav.home", "home"),),
 }
 
 
@@ -161,8 +146,6 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "n": _plural,
             "language": _language,
             "languages": i18n.LANGUAGES,
-            "theme": _theme,
-            "themes": THEMES,
             "here": _here,
             "ways": _ways,
             "shows_inbox": _shows_inbox,
@@ -179,14 +162,11 @@ def set_up_templates(engine: JinjaTemplateEngine) -> None:
             "day": _day,
             "short_day": _short_day,
             "weekday": _weekday,
-            "weekday_name": _weekday_name,
-            "month": _month,
             "day_number": lambda day: day.day,
             "moment": _moment,
             "clock": _clock,
             "age": _age,
             "money": _money,
-            "number": _number,
             "commune": _commune,
             "service": _service,
             "household": _household,
@@ -240,11 +220,6 @@ def _language(context: Context) -> str:
 
 
 @pass_context
-def _theme(context: Context) -> Theme:
-    return theme_of(context["request"])
-
-
-@pass_context
 def _exit_url(context: Context) -> str:
     return system_of(context["request"]).settings.exit_url
 
@@ -292,17 +267,6 @@ def _weekday(context: Context, day: date) -> str:
 
 
 @pass_context
-def _weekday_name(context: Context, day: date) -> str:
-    return format_date(day, "EEEE", locale=f"{_language_in(context)}_BE")
-
-
-@pass_context
-def _month(context: Context, day: date) -> str:
-    """ "novembre 2026" """
-    return format_skeleton("yMMMM", _midday(day), locale=f"{_language_in(context)}_BE")
-
-
-@pass_context
 def _moment(context: Context, at: datetime) -> str:
     return i18n.datetime_text(_language_in(context), at, _network(context).timezone)
 
@@ -329,11 +293,6 @@ def _money(context: Context, micros: int, currency: str) -> str:
         locale=f"{_language_in(context)}_BE",
         currency_digits=False,
     )
-
-
-@pass_context
-def _number(context: Context, value: float) -> str:
-    return i18n.number(_language_in(context), value)
 
 
 def _midday(day: date) -> datetime:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
-from litestar.response import Redirect
 
-from shelter.db.tables import Site, Unit
+from shelter.db.tables import Site
 from shelter.domain.errors import Conflict, Invalid, ShelterError
 from shelter.domain.placements import LIVE
-from shelter.domain.requests import STATED_OUTCOMES, TURNED_AWAY, Outcome, RequestState, Urgency
+from shelter.domain.requests import STATED_OUTCOMES, Outcome, RequestState, Urgency
 from shelter.domain.sides import Role
-from shelter.services import (
-    allocate,
-    drafts,
-    intake,
-    looks,
-    orders,
-    overrides,
-    placements,
-    who_to_call,
-)
+from shelter.services import allocate, intake, looks, orders, overrides, placements
 from shelter.services.context import Tx, found
 from shelter_api.access import only
 from shelter_api.pages import contacts, request_form, views
@@ -68,53 +57,25 @@ def list_requests(request: Call) -> Response[Any]:
 
 @get("/requests/new", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
 def new_request(request: Call) -> Response[Any]:
-    """The form, with what its owner typed last and did not send."""
     return _form_page(request, None, None)
-
-
-@post("/requests/draft", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
-def keep_draft(request: Call, form: Posted) -> Response[Any]:
-    """Keep what was typed so far: by the page's script, or by hand for later (``later``)."""
-    typed = {name: form.texts(name) for name in form.content}
-    system_of(request).run(request.user, lambda tx: drafts.save(tx, typed, form.text("key")))
-    if form.has("later"):
-        return Redirect("/", status_code=303)
-    return Response(None, status_code=204)
-
-
-@post("/requests/draft/discard", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
-def discard_draft(request: Call, form: Posted) -> Response[Any]:
-    def work(tx: Tx) -> str:
-        drafts.drop(tx)
-        return "/requests/new"
-
-    return write_once(request, form, work)
 
 
 @post("/requests", sync_to_thread=True, include_in_schema=False, **only(Role.ON_CALL))
 def ask(request: Call, form: Posted) -> Response[Any]:
     if form.text("more"):  # another row, without a script
         return _form_page(request, form, None)
-
-    def work(tx: Tx) -> str:
-        asked = intake.ask(tx, given)
-        drafts.drop(tx)
-        return f"/requests/{asked.id}"
-
     try:
         given = request_form.request_input(form)
-        return write_once(request, form, work)
+        return write_once(request, form, lambda tx: f"/requests/{intake.ask(tx, given).id}")
     except Invalid as error:
         return _form_page(request, form, Notice(error))
 
 
 def _form_page(request: Call, form: Form | None, notice: Notice | None) -> Response[Any]:
     def look(tx: Tx) -> dict[str, Any]:
-        draft = drafts.latest(tx) if form is None else None
-        filled = form or (Form(draft.fields) if draft else request_form.first_form(tx))
+        filled = form if form is not None else request_form.first_form(tx)
         return {
             "form": filled,
-            "draft": draft,
             "rows": request_form.with_rows(filled),
             **request_form.choices(tx),
         }
@@ -135,27 +96,18 @@ def request_page(request: Call, request_id: FromPath[UUID]) -> Response[Any]:
 
 
 def show_request(
-    request: Call,
-    request_id: UUID,
-    notice: Notice | None = None,
-    form: Form | None = None,
-    tried: Sequence[UUID] = (),
+    request: Call, request_id: UUID, notice: Notice | None = None, form: Form | None = None
 ) -> Response[Any]:
-    """The page of a request, with what was just refused on it (if something was).
-
-    ``tried`` are units that could not be had: whoever knows the place is named with a number.
-    """
+    """The page of a request, with what was just refused on it (if something was)."""
 
     def look(tx: Tx) -> dict[str, Any]:
         row = intake.readable_request(tx, request_id)
         looks.request_looked_at(tx, row)
         every = [views.placed(tx, each, row) for each in intake.placements_of(tx, row)]
-        live = next((view for view in every if view.row.state in LIVE), None)
         return {
             "it": row,
             "note": intake.note_of(tx, row),
-            "live": live,
-            **views.leaving(tx, None if live is None else live.row),
+            "live": next((view for view in every if view.row.state in LIVE), None),
             "past": [view for view in every if view.row.state not in LIVE],
             "history": intake.history(tx, request_id),
             "allowances": [
@@ -165,8 +117,6 @@ def show_request(
             "orders": orders.orders_of(tx, row),
             "is_past": orders.is_past,
             **contacts.section(tx, row),
-            "to_call": who_to_call.who_to_call(tx, row.side, _sites_of(tx, live, tried)),
-            "turned_away": row.outcome in TURNED_AWAY,
             "works_on_it": tx.actor.role is Role.ON_CALL,
             "outcomes": [each for each in Outcome if each in STATED_OUTCOMES],
             "urgencies": tuple(reversed(Urgency)),
@@ -193,15 +143,6 @@ def show_request(
     )
 
 
-def _sites_of(tx: Tx, live: views.Placed | None, tried: Sequence[UUID]) -> list[Site]:
-    """Where the household is or was to be, as far as the reader may see it."""
-    if live is not None:
-        return [part.site for part in live.parts]
-    units = [tx.rows.get(Unit, unit) for unit in tried]
-    sites = [tx.rows.get(Site, unit.site_id) for unit in units if unit is not None]
-    return [site for site in sites if site is not None]
-
-
 @post(
     "/requests/{request_id:uuid}/hold",
     sync_to_thread=True,
@@ -215,13 +156,11 @@ def hold(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[An
         placements.hold(tx, request_id, choice)
         return f"/requests/{request_id}"
 
-    choice: list[placements.StayChoice] = []
     try:
         choice = stays_of(form)
         return write_once(request, form, work)
     except ShelterError as error:
-        tried = [stay.unit_id for stay in choice]
-        return show_request(request, request_id, Notice(error), tried=tried)
+        return show_request(request, request_id, Notice(error))
 
 
 @post(
@@ -292,14 +231,4 @@ def close(request: Call, request_id: FromPath[UUID], form: Posted) -> Response[A
         return show_request(request, request_id, Notice(error), form)
 
 
-route_handlers = (
-    list_requests,
-    new_request,
-    keep_draft,
-    discard_draft,
-    ask,
-    request_page,
-    hold,
-    change,
-    close,
-)
+route_handlers = (list_requests, new_request, ask, request_page, hold, change, close)

@@ -1,4 +1,4 @@
-"""Signing in, step by step, and out."""
+"""Signing in, step by step, and out; and the language of the screens."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from functools import cache
 from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.params import FromPath
 from litestar.response import Redirect
 
-from shelter import networks
+from shelter import i18n, networks
 from shelter.cli import DEMO_PASSWORD
 from shelter.domain.errors import NotAllowed, NotFound, NotSignedIn, TooMany
 from shelter.domain.network_file import parse_network
@@ -29,12 +31,13 @@ from shelter_api.auth import (
     single_cookie,
     visit_of,
 )
+from shelter_api.language import COOKIE
 from shelter_api.pages.common import Call, Notice, local_path, system_of
 from shelter_api.pages.forms import Form, Posted
-from shelter_api.pages.leave import CLEAR
 from shelter_api.pages.qr import grouped, qr_code
 from shelter_api.pages.rendering import render
 
+YEAR_S = 365 * 24 * 3600
 SECOND = "/sign-in/second"
 AnyCall = Request[Any, Any, Any]
 
@@ -267,7 +270,7 @@ def _codes(request: AnyCall, entered: SignedIn, codes: list[str]) -> Response[An
     )
 
 
-# --- out -----------------------------------------------------------------------------------------
+# --- out, and the language ------------------------------------------------------------------------
 
 
 @post("/sign-out", sync_to_thread=True, include_in_schema=False, **signed_in())
@@ -275,7 +278,25 @@ def sign_out(request: Call) -> Response[Any]:
     system = system_of(request)
     system.run(request.user, lambda tx: sessions.sign_out(tx, request.auth))
     steps.give_up(system, kept(request, HALF))
-    return Redirect("/sign-in", status_code=303, headers=CLEAR, cookies=ended_cookies(system))
+    return Redirect("/sign-in", status_code=303, cookies=ended_cookies(system))
+
+
+@get("/language/{code:str}", sync_to_thread=False, include_in_schema=False, **public())
+def choose_language(request: AnyCall, code: FromPath[str]) -> Response[Any]:
+    """Remember the language on this device, and go back to the page."""
+    if code not in i18n.LANGUAGES:
+        raise NotFound("not_found", what="page")
+    cookie = Cookie(
+        key=COOKIE,
+        value=code,
+        max_age=YEAR_S,
+        path="/",
+        secure=system_of(request).settings.secure,
+        httponly=True,
+        samesite="lax",
+    )
+    to = local_path(request.query_params.get("to"))
+    return Redirect(to, status_code=303, cookies=[cookie])
 
 
 route_handlers = (
@@ -292,4 +313,5 @@ route_handlers = (
     set_up_app,
     set_up_passkey,
     sign_out,
+    choose_language,
 )

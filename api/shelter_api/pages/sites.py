@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,8 @@ from litestar.params import FromPath
 
 from shelter.domain.availability import BlockReason
 from shelter.domain.errors import ShelterError
-from shelter.domain.getting_there import Bring, BusStop, GettingThere, Stairs
 from shelter.domain.sides import Role, Side
-from shelter.services import availability, closures, sites
+from shelter.services import availability, sites
 from shelter.services.context import Tx
 from shelter_api.access import only
 from shelter_api.pages import views
@@ -23,7 +21,6 @@ from shelter_api.pages.rendering import show
 
 MANAGERS = (Role.COMMUNE_STAFF, Role.COORDINATOR)
 READERS = (*MANAGERS, Role.ON_CALL)
-MONDAY = date(2026, 11, 23)  # any: for the names of the days
 PLACE_KINDS = ("building", "entrance", "caretaker", "service", "bus")
 
 
@@ -101,14 +98,6 @@ def _site_input(form: Form, where: sites.Location | None = None) -> sites.SiteIn
         contact_phone=form.optional("contact_phone"),
         contact_language=form.text("contact_language", "fr"),
         description=form.text("description"),
-        getting_there=GettingThere(
-            stairs=form.choice("stairs", Stairs, Stairs.NONE) if form.text("stairs") else None,
-            bus_stop=form.choice("bus_stop", BusStop, BusStop.NEAR)
-            if form.text("bus_stop")
-            else None,
-            bus_lines=form.text("bus_lines"),
-            bring=form.choices("bring", Bring),
-        ),
     )
 
 
@@ -127,10 +116,6 @@ def _form_page(
                     "contact_phone": [site.contact_phone or ""],
                     "contact_language": [site.contact_language],
                     "description": [site.description],
-                    "stairs": [site.stairs.value if site.stairs else ""],
-                    "bus_stop": [site.bus_stop.value if site.bus_stop else ""],
-                    "bus_lines": [site.bus_lines],
-                    "bring": list(site.bring),
                     "version": [str(site.version)],
                 }
             )
@@ -143,9 +128,6 @@ def _form_page(
             "two_sided": tx.actor.role is Role.COORDINATOR,
             "sides": tuple(Side),
             "place_kinds": PLACE_KINDS,
-            "stairs": tuple(Stairs),
-            "bus_stops": tuple(BusStop),
-            "things": tuple(Bring),
         }
 
     return show(
@@ -160,26 +142,13 @@ def _form_page(
 
 @get("/sites/{site_id:uuid}", sync_to_thread=True, include_in_schema=False, **only(*READERS))
 def site_page(request: Call, site_id: FromPath[UUID]) -> Response[Any]:
-    """A unit and nights may be named, as the board does: its form is then filled in."""
-    named = request.query_params
-    given = {"unit": "unit", "first_night": "first", "end_night": "end"}
-    form = Form({name: [named[key][:40]] for name, key in given.items() if key in named})
-    done = [named.get(key, "") for key in ("closed", "left")]
-    told = tuple(int(each) for each in done if each.isdecimal() and len(each) < 4)
-    return show_site(request, site_id, form=form, closed=told if len(told) == 2 else None)
+    return show_site(request, site_id)
 
 
 def show_site(
-    request: Call,
-    site_id: UUID,
-    notice: Notice | None = None,
-    form: Form | None = None,
-    closed: tuple[int, ...] | None = None,
+    request: Call, site_id: UUID, notice: Notice | None = None, form: Form | None = None
 ) -> Response[Any]:
-    """The page of a site, with what was just refused on it (if something was).
-
-    ``closed``: how many times were closed by a closure that repeats, and how many were left.
-    """
+    """The page of a site, with what was just refused on it (if something was)."""
 
     def look(tx: Tx) -> dict[str, Any]:
         view = sites.site_view(tx, site_id)
@@ -190,8 +159,6 @@ def show_site(
             "manages": tx.actor.role in MANAGERS,
             "opens": tx.actor.role is Role.COORDINATOR,
             "reasons": tuple(BlockReason),
-            "closing_reasons": closures.REASONS,
-            "days": [MONDAY + timedelta(days=day) for day in range(7)],
             "last_night": tx.tonight.fromordinal(tx.tonight.toordinal() + 2 * 366),
         }
 
@@ -202,8 +169,6 @@ def show_site(
         status=notice.status if notice is not None else 200,
         notice=notice,
         form=form or Form(),
-        blank_form=Form(),
-        closed=closed,
         came_from=f"/sites/{site_id}",
     )
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from shelter.db.tables import Alert, Block, PlacementRow, Request, Site, Unit
 from shelter.domain.availability import Freshness, freshness
-from shelter.domain.handover import LeftFor
 from shelter.domain.placements import Action, PlacementState, actions_for
 from shelter.domain.sides import Role
 from shelter.services import availability
 from shelter.services.addresses import may_open
 from shelter.services.context import Tx, found
-from shelter.services.durations import durations_of
 from shelter.services.lifecycle import sites_of
 
 
@@ -94,14 +91,6 @@ def parts_of(tx: Tx, row: PlacementRow) -> tuple[Part, ...]:
         for stay, site in sites_of(tx, row)
         if not staff or site.service == tx.actor.service
     )
-
-
-def leaving(tx: Tx, row: PlacementRow | None) -> dict[str, Any]:
-    """How long they may stay, and where they may go: for the forms of a live placement."""
-    return {
-        "durations": None if row is None else durations_of(tx, row),
-        "destinations": tuple(LeftFor),
-    }
 
 
 def placed_at(tx: Tx, sites: Collection[Site]) -> tuple[Placed, ...]:

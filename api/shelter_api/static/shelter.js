@@ -4,8 +4,8 @@
   const page = document.documentElement;
   page.classList.replace("no-js", "js");
 
-  // A stepper: a number with two big buttons.
-  const dressStepper = (stepper) => {
+  // Steppers: a number with two big buttons.
+  for (const stepper of document.querySelectorAll("[data-stepper]")) {
     const input = stepper.querySelector("input");
     const buttons = stepper.querySelectorAll("[data-step]");
     const least = Number(input.min || 0);
@@ -24,16 +24,32 @@
       const value = (Number(input.value) || 0) + Number(button.dataset.step);
       input.value = String(Math.min(most, Math.max(least, value)));
       show();
-      input.dispatchEvent(new Event("change", { bubbles: true }));
     });
     input.addEventListener("input", show);
     show();
-  };
+  }
+
+  // A form is sent once; coming back to the page makes it ready again.
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) {
+        event.preventDefault();
+        return;
+      }
+      form.dataset.sent = "yes";
+      form.setAttribute("aria-busy", "true");
+    });
+  }
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) {
+      delete form.dataset.sent;
+      form.removeAttribute("aria-busy");
+    }
+  });
 
   // Holds: minutes and seconds that are left, told aloud only at the end.
-  let ticking = 0;
+  const clocks = [...document.querySelectorAll("[data-countdown]")];
   const tick = () => {
-    const clocks = [...document.querySelectorAll("[data-countdown]")];
     for (const clock of clocks) {
       const left = Math.ceil((Date.parse(clock.dateTime) - Date.now()) / 1000);
       let rest = clock.parentElement.querySelector(".left");
@@ -53,36 +69,9 @@
         clock.textContent = clock.dataset.countdown;
       }
     }
-    window.clearTimeout(ticking);
-    if (clocks.some((clock) => !clock.dataset.over)) ticking = window.setTimeout(tick, 1000);
+    if (clocks.some((clock) => !clock.dataset.over)) window.setTimeout(tick, 1000);
   };
-
-  const dress = (part) => {
-    for (const stepper of part.querySelectorAll("[data-stepper]")) dressStepper(stepper);
-    tick();
-  };
-  dress(document);
-  // swap.js puts a new main part in the old one's place
-  document.addEventListener("shelter:fresh", (event) => dress(event.target));
-
-  // A form is sent once; coming back to the page makes it ready again.
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!form.matches("form[data-once]")) return;
-    if (form.dataset.sent) {
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      return;
-    }
-    form.dataset.sent = "yes";
-    form.setAttribute("aria-busy", "true");
-  });
-  window.addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) {
-      delete form.dataset.sent;
-      form.removeAttribute("aria-busy");
-    }
-  });
+  if (clocks.length) tick();
 
   // The quick exit: the screen is empty at once, the session ends behind it, and the page about
   // nothing takes this one's place in the history.

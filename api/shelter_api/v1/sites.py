@@ -12,7 +12,6 @@ from pydantic import Field
 
 from shelter.db.tables import Block, Site, Unit
 from shelter.domain.availability import BlockReason, Freshness, Sharing, freshness
-from shelter.domain.getting_there import Bring, BusStop, GettingThere, Stairs
 from shelter.domain.household import EVERYONE, Person
 from shelter.domain.sides import Role, Side
 from shelter.services import availability, sites
@@ -46,11 +45,6 @@ class SiteIn(In):
     contact_phone: str | None = None
     contact_language: str = "fr"
     description: str = ""
-    stairs: Stairs | None = None
-    bus_stop: BusStop | None = None
-    #: numbers of lines, "65, 728"; never the name of a stop
-    bus_lines: str = ""
-    bring: Annotated[list[Bring], Field(max_length=20)] = []
     #: a coordinator names both; others act for their own
     side: Side | None = None
     service: str | None = None
@@ -121,10 +115,6 @@ class SiteOut(Out):
     contact_phone: str | None
     contact_language: str
     description: str
-    stairs: Stairs | None
-    bus_stop: BusStop | None
-    bus_lines: str
-    bring: list[Bring]
     open: bool
     units: list[UnitOut]
     version: int
@@ -159,10 +149,6 @@ def _site_out(tx: Tx, site: Site, units: tuple[Unit, ...]) -> SiteOut:
         contact_phone=site.contact_phone,
         contact_language=site.contact_language,
         description=site.description,
-        stairs=site.stairs,
-        bus_stop=site.bus_stop,
-        bus_lines=site.bus_lines,
-        bring=[Bring(thing) for thing in site.bring],
         open=site.opened_at is not None,
         units=[unit_out(tx, unit, blocks.get(unit.id, [])) for unit in units],
         version=site.version,
@@ -180,13 +166,8 @@ def _unit(tx: Tx, unit: Unit) -> UnitOut:
 
 
 def _site_input(data: SiteIn) -> sites.SiteInput:
-    there = {"stairs", "bus_stop", "bus_lines", "bring"}
-    given = data.model_dump(exclude={"side", "service", "places"} | there)
-    return sites.SiteInput(
-        **given,
-        places=tuple(data.places),
-        getting_there=GettingThere(data.stairs, data.bus_stop, data.bus_lines, tuple(data.bring)),
-    )
+    given = data.model_dump(exclude={"side", "service", "places"})
+    return sites.SiteInput(**given, places=tuple(data.places))
 
 
 def _unit_input(data: UnitIn) -> unit_service.UnitInput:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from shelter.db.tables import Incident, Request, RequestDraft, SafeContact, Site, User
+from shelter.db.tables import Request, SafeContact, Site, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,6 @@ SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(Site, "location"),
     SealedColumn(Request, "places"),
     SealedColumn(Request, "note"),
-    SealedColumn(RequestDraft, "fields"),
-    SealedColumn(Incident, "note"),
     SealedColumn(User, "totp_secret"),
     SealedColumn(User, "totp_pending"),
     SealedColumn(SafeContact, "phone"),

@@ -34,8 +34,6 @@ class AlertKind(StrEnum):
     DUTY_PHONE_DEAF = "duty_phone_deaf"  # it opted out of our messages
     ROTA_GAP = "rota_gap"  # nobody is on duty at some time in the coming week
     CONTACT_RECHECK = "contact_recheck"  # is a housed person's safe contact still safe?
-    INCIDENT = "incident"  # something went wrong at a place; told by data of its own side alone
-    INCIDENT_SERIOUS = "incident_serious"
     NOTHING_DELIVERED = "nothing_delivered"  # no message has arrived for a while
 
 
@@ -55,7 +53,6 @@ URGENT = frozenset(
         AlertKind.ORDER_SERVED,
         AlertKind.ORDER_LIFTED,
         AlertKind.DUTY_PHONE_DEAF,
-        AlertKind.INCIDENT_SERIOUS,
         AlertKind.NOTHING_DELIVERED,
     }
 )

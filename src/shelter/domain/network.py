@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from shelter.domain.alerts import Escalation
 from shelter.domain.orders import OrderLaw
-from shelter.domain.protocols import ProtocolStep
 from shelter.domain.retention import Retention
 from shelter_solver.problem import Point, Zoning
 
@@ -140,8 +139,6 @@ class Network:
     legal: Legal = field(default_factory=Legal)
     escalation: Escalation = field(default_factory=Escalation)
     orders: OrderLaw = field(default_factory=OrderLaw)
-    #: what to think of for each household, in the order of the file
-    protocol: tuple[ProtocolStep, ...] = ()
 
     def commune(self, nis: str) -> Commune:
         """Raises KeyError when the network has no such commune."""

@@ -24,7 +24,6 @@ from shelter.domain.network import (
     ServiceKind,
 )
 from shelter.domain.orders import read_order_law
-from shelter.domain.protocols import read_protocol
 from shelter.domain.retention import Kind, read_retention
 from shelter.domain.toml_lines import shown
 from shelter.domain.toml_reader import (
@@ -119,7 +118,6 @@ def parse_network(text: str, *, name: str = "network file") -> Network:
         legal=_legal(root.table("legal")),
         escalation=read_escalation(root.table("escalation")),
         orders=read_order_law(root.table("orders")),
-        protocol=read_protocol(root, LANGUAGES),
     )
     asked = network.defaults.unlinked_address_days
     kept = network.retention.days[Kind.KNOWN_ADDRESSES]

@@ -13,7 +13,6 @@ from shelter.domain.toml_reader import Table
 class Kind(StrEnum):
     """What is purged, each counted from the day on which nothing needed it any more."""
 
-    DRAFTS = "drafts"  # what was begun to be typed: from when it was saved last
     NOTES = "notes"  # free text: from the closing of its request
     MESSAGES = "messages"  # SMS: from when they were queued, while their request is closed
     ALERTS = "alerts"  # likewise
@@ -35,7 +34,6 @@ class Kind(StrEnum):
 
 #: days, where a network file says nothing
 USUAL: Mapping[Kind, int] = {
-    Kind.DRAFTS: 1,
     Kind.NOTES: 7,
     Kind.MESSAGES: 30,
     Kind.ALERTS: 180,
@@ -64,7 +62,6 @@ _NEVER_LONGER = (
         (part, Kind.REQUESTS_WITH_STAY, "they go with their request")
         for part in (Kind.MESSAGES, Kind.ALERTS, Kind.SEPARATIONS, Kind.PLACEMENTS)
     ),
-    (Kind.DRAFTS, Kind.NOTES, "what was only begun goes first"),
     (Kind.NOTES, Kind.REQUESTS_WITHOUT_STAY, "free text goes first"),
     (Kind.NOTES, Kind.PLACEMENTS, "free text goes first"),
     (Kind.MESSAGES, Kind.INBOUND_MESSAGES, "an answer could be replayed to a message still known"),

@@ -17,7 +17,6 @@ from shelter import logs
 from shelter.domain.errors import Conflict
 from shelter.domain.sides import SYSTEM, Side
 from shelter.messaging.gateway import Gateway
-from shelter.paper import evening
 from shelter.services import (
     audit_chain,
     contacts,
@@ -113,10 +112,6 @@ class Ticker:
             ("stale", 300, lambda: watch.chase_stale_availability(system)),
             *(
                 (f"silence_{side}", 300, partial(message_figures.watch_silence, system, side))
-                for side in Side
-            ),
-            *(
-                (f"duty_sheets_{side}", 300, partial(evening.write_in_the_evening, system, side))
                 for side in Side
             ),
             ("note_audit_head", 900, lambda: audit_chain.note_head_daily(system)),

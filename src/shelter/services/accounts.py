@@ -9,13 +9,12 @@ from sqlmodel import Session, col, select
 
 from shelter.db.tables import LinkedIdentity, Site, User
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, NotAllowed, NotFound
-from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side, other_side, sides_of
+from shelter.domain.sides import Actor, Role, Side, other_side, sides_of
 from shelter.domain.text_forms import bare, plain_form
 from shelter.services import hashing, second_factor, sessions, steps, throttle
 from shelter.services.context import Shelter, Tx, found
 from shelter.services.passwords import password_problem
 
-LONGEST_NAME = 80
 #: an address as services have them: letters and digits, a host with a dot; no quotes, no comments
 _MAIL = (
     r"[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_%+-])?"
@@ -35,26 +34,31 @@ def create_user(
     phone: str | None = None,
     mail: str | None = None,
     language: str = "fr",
-    hashed: str | None = None,
 ) -> User:
     """Add an account; with ``mail`` it gets copies of alerts there.
 
-    ``hashed`` is of ``password``, where it was made before the transaction. Raises Invalid, naming
-    every wrong field, and Conflict on a taken login.
+    Raises Invalid, naming every wrong field, and Conflict on a taken login.
     """
     problems: list[FieldProblem] = []
     login = normal_login(login)
     if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{2,63}", login):
         problems.append(FieldProblem("login", "login"))
-    problems.extend(name_problems(name))
     if problem := password_problem(password, (login, name, service or "")):
         problems.append(problem)
     try:
         sides_of(role, side)
     except ValueError:
         problems.append(FieldProblem("side", "side_of_role"))
-    problems.extend(service_problems(tx, role, side, service))
-    problems.extend(phone_problems(phone))
+    if role is not Role.ADMINISTRATOR:
+        try:
+            tx.network.service(service or "")
+        except KeyError:
+            problems.append(FieldProblem("service", "unknown_service"))
+        else:
+            if side is not None and acts_on(tx, service, other_side(side)):
+                problems.append(FieldProblem("service", "service_other_side"))
+    if phone is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", phone):
+        problems.append(FieldProblem("phone", "phone"))
     if mail is not None and not _is_mail(mail):
         problems.append(FieldProblem("mail", "mail"))
     if problems:
@@ -64,7 +68,7 @@ def create_user(
     user = User(
         login=login,
         name=name,
-        password_hash=hashed or hashing.hash_password(password),
+        password_hash=hashing.hash_password(password),
         role=role,
         side=side,
         service=service,
@@ -77,33 +81,6 @@ def create_user(
     tx.session.add(user)
     tx.record("user.create", f"user:{user.id}", login=login, role=role.value)
     return user
-
-
-def name_problems(name: str) -> list[FieldProblem]:
-    if 1 <= len(name.strip()) <= LONGEST_NAME:
-        return []
-    return [FieldProblem("full_name", "length", (("min", 1), ("max", LONGEST_NAME)))]
-
-
-def phone_problems(phone: str | None) -> list[FieldProblem]:
-    if phone is None or re.fullmatch(r"\+[1-9]\d{6,14}", phone):
-        return []
-    return [FieldProblem("phone", "phone")]
-
-
-def service_problems(
-    tx: Tx, role: Role, side: Side | None, service: str | None
-) -> list[FieldProblem]:
-    """Why nobody of this role and side can be of this service; an administrator is of none."""
-    if role is Role.ADMINISTRATOR:
-        return []
-    try:
-        tx.network.service(service or "")
-    except KeyError:
-        return [FieldProblem("service", "unknown_service")]
-    if side is not None and acts_on(tx, service, other_side(side)):
-        return [FieldProblem("service", "service_other_side")]
-    return []
 
 
 def choose_mail(tx: Tx, mail: str | None, *, wanted: bool) -> User:
@@ -133,23 +110,13 @@ def acts_on(tx: Tx, service: str | None, side: Side) -> bool:
     One service has one duty phone, so it may not act on both: an alert of one side would ring on
     a phone that the other side holds. SAPV and coordination are two-sided and own neither.
     """
-
-    def look(session: Session) -> bool:
-        return any(
-            session.exec(
-                select(table.id)
-                .where(col(table.service) == service, col(table.side) == side)
-                .limit(1)
-            ).first()
-            is not None
-            for table in (User, Site)
-        )
-
-    if tx.actor.role is Role.ADMINISTRATOR:
-        # whose own transactions find no site at all; what is told is the service's side alone,
-        # which its accounts tell, too
-        return tx.system.database.run(look, read_only=True, sides=BOTH_SIDES)
-    return look(tx.session)
+    return any(
+        tx.session.exec(
+            select(table.id).where(col(table.service) == service, col(table.side) == side).limit(1)
+        ).first()
+        is not None
+        for table in (User, Site)
+    )
 
 
 def normal_login(typed: str) -> str:
@@ -245,7 +212,7 @@ def change_password(system: Shelter, actor: Actor, token: str, present: str, new
         if locked.password_hash != user.password_hash:
             raise Invalid(FieldProblem("present_password", "wrong_present"))
         throttle.forget(tx, key)
-        set_hash(tx, locked, hashed, but=token)
+        _set_hash(tx, locked, hashed, but=token)
 
     system.run(actor, change)
 
@@ -256,22 +223,20 @@ def set_password(tx: Tx, login: str, password: str) -> None:
     if problem := password_problem(password, _known_of(user)):
         raise Invalid(problem)
     hashed = hashing.hash_password(password)
-    set_hash(tx, second_factor.locked(tx, user.id), hashed, but=None)
+    _set_hash(tx, second_factor.locked(tx, user.id), hashed, but=None)
 
 
 def _known_of(user: User) -> tuple[str, ...]:
     return (user.login, user.name, user.service or "")
 
 
-def set_hash(tx: Tx, user: User, hashed: str, *, but: str | None) -> None:
-    """``but`` is the session of the account's own owner; None: somebody else gave the password."""
+def _set_hash(tx: Tx, user: User, hashed: str, *, but: str | None) -> None:
     user.password_hash = hashed
-    user.password_given_at = None if but is not None else tx.now
-    end_all(tx, user, but=but)
+    _end_all(tx, user, but=but)
     tx.record("password.change", f"user:{user.id}")
 
 
-def end_all(tx: Tx, user: User, *, but: str | None = None) -> None:
+def _end_all(tx: Tx, user: User, *, but: str | None = None) -> None:
     """Whoever is in is out, and whoever is halfway in begins again. ``user`` is locked.
 
     A key that was offered to whoever is halfway in goes, too: she may be a thief who read it.
@@ -286,7 +251,7 @@ def deactivate(tx: Tx, login: str) -> None:
     """Nobody signs in with this account any more, and who is signed in is out at once."""
     user = second_factor.locked(tx, named(tx, login).id)
     user.active = False
-    end_all(tx, user)
+    _end_all(tx, user)
     tx.record("user.deactivate", f"user:{user.id}")
 
 
@@ -297,7 +262,7 @@ def reset_factors(tx: Tx, login: str) -> None:
     """
     user = second_factor.locked(tx, named(tx, login).id)
     second_factor.remove_all(tx, user)
-    end_all(tx, user)
+    _end_all(tx, user)
     tx.record("factors.reset", f"user:{user.id}")
 
 

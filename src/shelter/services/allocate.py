@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -10,16 +10,14 @@ from uuid import UUID
 from shelter.db.tables import Request, Site, Unit
 from shelter.domain.availability import Freshness, freshness
 from shelter.domain.errors import Conflict
-from shelter.domain.network import Fallback, Network
-from shelter.domain.requests import Outcome, RequestState
+from shelter.domain.network import Fallback
+from shelter.domain.requests import RequestState
 from shelter.domain.sides import Actor, Side
 from shelter.services import overrides
 from shelter.services.context import Shelter, Tx
 from shelter.services.intake import readable_request
 from shelter.services.problems import EVERY_NIGHT, Situation, situation
-from shelter.services.turned_away import outcome_of
-from shelter.services.who_to_call import fallbacks_for
-from shelter_solver import Answer, distance_m, place
+from shelter_solver import Answer, place
 from shelter_solver.result import Change, Option, Reason, Status
 
 #: seconds that the solver may take; a verified answer is there long before
@@ -39,15 +37,6 @@ class StayView:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
-    """How far an option is from where the person would rather be, or from their service."""
-
-    commune: str
-    #: between the centres of two communes; 0 in the same one
-    km: int
-
-
-@dataclass(frozen=True, slots=True)
 class OptionView:
     stays: tuple[StayView, ...]
     reasons: tuple[Reason, ...]
@@ -55,8 +44,6 @@ class OptionView:
     decided_by: str | None
     #: until when two people allow this place, although a separation forbids it
     allowed_until: date | None = None
-    #: None: nothing says from where
-    away: Away | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +66,6 @@ class Offer:
     changes: tuple[ChangeView, ...]
     fallbacks: tuple[Fallback, ...]
     computed_at: datetime
-    #: what to record when nothing helps; None where there are options, or nobody could tell
-    turned_away: Outcome | None = None
 
 
 def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
@@ -127,16 +112,19 @@ def offer(system: Shelter, actor: Actor, request_id: UUID) -> Offer:
     return Offer(
         request=request,
         status=answer.status,
-        options=tuple(replace(each, away=away(network, request, each.stays)) for each in options),
+        options=tuple(options),
         blocked=refusal.blocked if refusal is not None else (),
         changes=(*(change_view(now, c, at, limit) for c in refusal.changes), *to_call)
         if refusal is not None
         else (),
-        fallbacks=() if options else fallbacks_for(network, request.side),
+        fallbacks=tuple(
+            fallback
+            for fallback in network.fallbacks
+            if (fallback.for_victims if request.side is Side.VICTIMS else fallback.for_perpetrators)
+        )
+        if not options
+        else (),
         computed_at=at,
-        turned_away=outcome_of(refusal, request.side)
-        if refusal is not None and not options and answer.status is Status.INFEASIBLE
-        else None,
     )
 
 
@@ -152,22 +140,6 @@ def _allowed_by_two(tx: Tx, request: Request) -> list[tuple[date, Situation]]:
         )
         found.append((override.until, replace(now, problem=replace(now.problem, units=units))))
     return found
-
-
-def away(network: Network, request: Request, stays: Sequence[StayView]) -> Away | None:
-    """From the nearest commune that was preferred, else from the one of the request's service.
-
-    By the centres of communes: where a site is, is told to nobody here.
-    """
-    centres = {commune.nis: commune.centre for commune in network.communes}
-    own = {service.key: service.commune for service in network.services}.get(request.service)
-    there = [centres[stay.site.commune] for stay in stays if stay.site.commune in centres]
-    found = [
-        Away(nis, round(max(distance_m(centres[nis], centre) for centre in there) / 1000))
-        for nis in request.prefer_communes or ([] if own is None else [own])
-        if nis in centres and there
-    ]
-    return min(found, key=lambda each: each.km, default=None)
 
 
 def option_view(now: Situation, option: Option, at: datetime, limit: timedelta) -> OptionView:

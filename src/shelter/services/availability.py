@@ -128,12 +128,12 @@ def confirm_unit(tx: Tx, unit_id: UUID, *, via: str | None = None) -> Unit:
     return unit
 
 
-def confirm_site(tx: Tx, site_id: UUID, *, via: str | None = None) -> Site:
+def confirm_site(tx: Tx, site_id: UUID) -> Site:
     """ "Still true", for everything on a site, in one tap."""
     site = managed_site(tx, site_id)
     for unit in tx.rows.units([site.id]):
         _confirm(tx, unit)
-    tx.record("site.still_true", f"site:{site.id}", side=site.side, **_by_way_of(via))
+    tx.record("site.still_true", f"site:{site.id}", side=site.side)
     return site
 
 

@@ -20,7 +20,6 @@ from sqlmodel import col, delete, select
 from shelter.db.tables import (
     AuditEntry,
     BarringOrder,
-    HandoverStep,
     IdempotencyKey,
     KnownAddress,
     Message,
@@ -39,7 +38,6 @@ from shelter.domain.retention import Kind
 from shelter.domain.sides import SYSTEM, Actor, Role, Side
 from shelter.services.accounts import may_be_one_person
 from shelter.services.context import Shelter, Tx
-from shelter.services.incidents import incidents_of
 from shelter.services.intake import note_of
 from shelter.services.retention_rules import remove_requests
 
@@ -323,29 +321,6 @@ def _placement(tx: Tx, placement: PlacementRow) -> dict[str, Any]:
         "ended_at": None
         if placement.ended_at is None
         else placement.ended_at.isoformat(timespec="seconds"),
-        "brought_by": None if placement.transport is None else placement.transport.value,
-        "left_for": None if placement.left_for is None else placement.left_for.value,
-        "steps": [
-            {
-                "step": step.step,
-                "done": step.done,
-                "at": step.changed_at.isoformat(timespec="seconds"),
-            }
-            for step in tx.session.exec(
-                tx.rows.select(HandoverStep)
-                .where(col(HandoverStep.placement_id) == placement.id)
-                .order_by(col(HandoverStep.changed_at), col(HandoverStep.id))
-            )
-        ],
-        "incidents": [
-            {
-                "at": each.row.recorded_at.isoformat(timespec="seconds"),
-                "kind": each.row.kind.value,
-                "severity": each.row.severity.value,
-                "note": each.note,
-            }
-            for each in incidents_of(tx, placement)
-        ],
         "stays": [
             {
                 "place": _name_of(tx, stay.unit_id),

@@ -399,13 +399,12 @@ def _check(tx: Tx, given: RequestInput, first_night: date) -> None:
     if given.case_reference is not None and not REFERENCE.fullmatch(given.case_reference.strip()):
         problems.append(FieldProblem("case_reference", "reference"))
     if given.note is not None:
-        problems.extend(note_problems(tx, given.note))
+        problems.extend(_note_problems(tx, given.note))
     if problems:
         raise Invalid(*problems)
 
 
-def note_problems(tx: Tx, note: str) -> list[FieldProblem]:
-    """Why these words may not be kept; empty when they may."""
+def _note_problems(tx: Tx, note: str) -> list[FieldProblem]:
     if len(note.strip()) > MAX_NOTE or not note.replace("\n", " ").replace("\r", " ").isprintable():
         return [FieldProblem("note", "length", (("min", 0), ("max", MAX_NOTE)))]
     names = known_names(tx.network)

@@ -13,9 +13,8 @@ from sqlmodel import col, select
 from shelter.db.tables import AuditEntry, PlacementRow, Request, User
 from shelter.domain.sides import BOTH_SIDES, Role, Side
 from shelter.services import audit
-from shelter.services.context import Tx, found
+from shelter.services.context import Tx
 from shelter.services.intake import readable_request
-from shelter.services.lifecycle import readable_placement
 
 #: a page that is opened again within this time is one look
 ONE_LOOK = timedelta(hours=1)
@@ -82,14 +81,6 @@ def request_looked_at(tx: Tx, request: Request) -> None:
 def placement_looked_at(tx: Tx, placement: PlacementRow, request: Request) -> None:
     """Somebody opens a placement."""
     note(tx, "placement.look", f"placement:{placement.id}", request)
-
-
-def open_placement(tx: Tx, placement_id: UUID) -> tuple[PlacementRow, Request]:
-    """The placement and its request, if the actor may read it; that they do is noted."""
-    placement = readable_placement(tx, placement_id)
-    request: Request = found(tx.rows.get(Request, placement.request_id), "request")
-    placement_looked_at(tx, placement, request)
-    return placement, request
 
 
 def who_looked(tx: Tx, request_id: UUID) -> tuple[Request, Sequence[Look]]:

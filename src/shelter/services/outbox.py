@@ -40,13 +40,12 @@ def queue(
     unit_id: UUID | None = None,
     urgent: bool = True,
     occasion: str | None = None,
-    link: str | None = None,
 ) -> Message:
     """Promise a message. Raises ValueError when its text says what a phone may never show."""
     code = unused_code(tx.session, col(Message.code))
     # a voice that says it as a word is not understood
     spoken = ", ".join(reference) if channel is Channel.VOICE else reference
-    body = i18n.text(language, template, ref=spoken, code=code, link=link)
+    body = i18n.text(language, template, ref=spoken, code=code)
     if problems := text_problems(body, channel):
         raise ValueError(f"{template} in {language}: {'; '.join(problems)}")
     due = tx.now if urgent else after_quiet_hours(tx.now, tx.network.defaults, tx)

@@ -14,18 +14,15 @@ from sqlmodel import col, delete, select, update
 from shelter.db.tables import (
     Alert,
     AudienceChange,
-    AvailabilityLink,
     BarringOrder,
     IdempotencyKey,
     InboundSeen,
-    Incident,
     KnownAddress,
     LocalInboxMessage,
     Message,
     OccupiedNight,
     PlacementRow,
     Request,
-    RequestDraft,
     SafeContact,
     SeparationRow,
     Shift,
@@ -103,23 +100,6 @@ def _start_of(day: date) -> datetime:
 def _notes_due(tx: Tx, before: datetime, most: int) -> list[Due]:
     noted = col(Request.note).is_not(None)
     return (_closed(tx, before, noted) + _forgotten(tx, before, noted))[:most]
-
-
-def _incident_notes_due(tx: Tx, before: datetime, most: int) -> list[Due]:
-    rows = tx.session.exec(
-        select(Incident.id, Request.closed_at)
-        .join(PlacementRow, col(PlacementRow.id) == Incident.placement_id)
-        .join(Request, col(Request.id) == PlacementRow.request_id)
-        .where(
-            _ours(tx, Incident),
-            col(Incident.note).is_not(None),
-            col(Request.state) == RequestState.CLOSED,
-            col(Request.closed_at) < before,
-        )
-        .order_by(col(Request.closed_at), col(Incident.id))
-        .limit(most)
-    ).all()
-    return [(str(row), at) for row, at in rows if at is not None]
 
 
 def _with_stay_due(tx: Tx, before: datetime, most: int) -> list[Due]:
@@ -248,12 +228,6 @@ def remove_notes(tx: Tx, names: Sequence[str]) -> None:
     )
 
 
-def remove_incident_notes(tx: Tx, names: Sequence[str]) -> None:
-    tx.session.exec(
-        update(Incident).where(col(Incident.id).in_(_identifiers(names))).values(note=None)
-    )
-
-
 def remove_contacts(tx: Tx, names: Sequence[str]) -> None:
     """With the numbers in the messages that went there."""
     contacts = _identifiers(names)
@@ -276,7 +250,6 @@ def _drop_placements(tx: Tx, placements: Sequence[UUID]) -> None:
     )
     tx.session.exec(delete(OccupiedNight).where(col(OccupiedNight.stay_id).in_(stays)))
     tx.session.exec(delete(StayRow).where(col(StayRow.id).in_(stays)))
-    # ticked steps and incidents go along (ON DELETE CASCADE)
     tx.session.exec(delete(PlacementRow).where(col(PlacementRow.id).in_(placements)))
 
 
@@ -297,18 +270,7 @@ def remove_requests(tx: Tx, names: Sequence[str]) -> None:
 
 #: in this order: free text first, what belongs to something before that
 RULES: tuple[Rule, ...] = (
-    Rule(
-        Kind.DRAFTS,
-        True,
-        _older(
-            col(RequestDraft.id),
-            col(RequestDraft.saved_at),
-            lambda tx: _ours(tx, RequestDraft),
-        ),
-        _rows_of(RequestDraft),
-    ),
     Rule(Kind.NOTES, True, _notes_due, remove_notes),
-    Rule(Kind.NOTES, True, _incident_notes_due, remove_incident_notes),
     Rule(Kind.SAFE_CONTACTS, True, _safe_contacts_due, remove_contacts),
     Rule(
         Kind.MESSAGES,
@@ -380,16 +342,6 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Kind.SESSIONS,
-        True,
-        _older(
-            col(AvailabilityLink.id),
-            col(AvailabilityLink.expires_at),
-            lambda tx: _ours(tx, AvailabilityLink),
-        ),
-        _rows_of(AvailabilityLink),
-    ),
-    Rule(
-        Kind.SESSIONS,
         False,
         _older(col(UserSession.token_hash), col(UserSession.expires_at)),
         _named_rows_of(UserSession, UserSession.token_hash),
@@ -415,13 +367,10 @@ RULES: tuple[Rule, ...] = (
 #: every table that holds something about a person, and the kind that it goes with
 KIND_OF: dict[str, Kind] = {
     "request": Kind.REQUESTS_WITH_STAY,
-    "request_draft": Kind.DRAFTS,
     "separation": Kind.SEPARATIONS,
     "placement": Kind.PLACEMENTS,
     "stay": Kind.PLACEMENTS,
     "occupied_night": Kind.PLACEMENTS,
-    "handover_step": Kind.PLACEMENTS,
-    "incident": Kind.PLACEMENTS,
     "message": Kind.MESSAGES,
     "alert": Kind.ALERTS,
     "alert_step": Kind.ALERTS,
@@ -437,7 +386,6 @@ KIND_OF: dict[str, Kind] = {
     "local_inbox": Kind.INBOUND_MESSAGES,
     "idempotency_key": Kind.IDEMPOTENCY_KEYS,
     "user_session": Kind.SESSIONS,
-    "availability_link": Kind.SESSIONS,
     "sign_in_step": Kind.SESSIONS,
     "sign_in_tries": Kind.SIGN_IN_GUESSES,
     "audit_entry": Kind.AUDIT_ENTRIES,
@@ -445,7 +393,6 @@ KIND_OF: dict[str, Kind] = {
 #: tables that no purge touches, and why
 KEPT: dict[str, str] = {
     "network": "the network file",
-    "commune_boundary": "public facts of communes, until a coordinator removes them",
     "service": "duty phones of services",
     "site": "places, as long as the network has them",
     "unit": "places, as long as the network has them",

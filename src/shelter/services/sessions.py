@@ -67,17 +67,12 @@ def start(tx: Tx, user: User, visit: Visit, *, how: str) -> tuple[str, datetime]
             expires_at=expires,
         )
     )
-    user.last_sign_in_on = tx.now.date()
-    tx.session.add(user)
     tx.record("session.start", f"user:{user.id}", how=how)
     return token, expires
 
 
-def actor_of_token(system: Shelter, token: str, attended: bool = True) -> Actor | None:
-    """Who holds this token; None when the session has ended, idled out or never was.
-
-    A call that nobody made (``attended`` False) does not keep the session from idling out.
-    """
+def actor_of_token(system: Shelter, token: str) -> Actor | None:
+    """Who holds this token; None when the session has ended, idled out or never was."""
     now = system.clock.now()
 
     def look(session: Session) -> tuple[User, UserSession] | None:
@@ -93,7 +88,7 @@ def actor_of_token(system: Shelter, token: str, attended: bool = True) -> Actor 
     user, row = both
     if not user.active or not _runs(row, now):
         return None
-    if attended and now - row.seen_at > _TOUCH_EVERY:
+    if now - row.seen_at > _TOUCH_EVERY:
         system.database.run(lambda session: _touch(session, row.token_hash, now))
     return actor_of(user)
 
@@ -123,14 +118,9 @@ def sign_out(tx: Tx, token: str) -> None:
 
 def own(tx: Tx) -> Sequence[UserSession]:
     """One's own running sessions, the newest first."""
-    return running(tx, tx.actor.user_id)
-
-
-def running(tx: Tx, user_id: UUID | None) -> Sequence[UserSession]:
-    """The running sessions of an account, the newest first."""
     query = (
         select(UserSession)
-        .where(col(UserSession.user_id) == user_id)
+        .where(col(UserSession.user_id) == tx.actor.user_id)
         .order_by(col(UserSession.created_at).desc(), col(UserSession.id))
     )
     return [row for row in tx.session.exec(query).all() if _runs(row, tx.now)]

@@ -124,9 +124,7 @@ def started(tx: Tx, user: User, visit: Visit, *, how: str) -> SignedIn:
         known = visit.known_device
         if not throttle.knows(tx.keyring, user.login, known):
             known = throttle.new_device(tx.keyring, user.login)
-    # a password that somebody else gave is to be changed: that page comes first
-    to = visit.to if user.password_given_at is None else "/account#h-password"
-    return SignedIn(token, actor_of(user), expires, visit.shared, known, to)
+    return SignedIn(token, actor_of(user), expires, visit.shared, known, visit.to)
 
 
 # --- the second step ------------------------------------------------------------------------------

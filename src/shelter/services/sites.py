@@ -12,7 +12,6 @@ from shelter.db.session import lock_units
 from shelter.db.tables import Site, Unit
 from shelter.domain.errors import FieldProblem, Invalid, NotAllowed, Stale
 from shelter.domain.free_text import IN_PLACE, text_problems
-from shelter.domain.getting_there import MAX_LINES, Bring, GettingThere
 from shelter.domain.network_file import PLACE_KINDS
 from shelter.domain.sides import BOTH_SIDES, Actor, Role, Side, other_side
 from shelter.services.accounts import acts_on
@@ -35,7 +34,6 @@ class SiteInput:
     contact_phone: str | None = None
     contact_language: str = "fr"
     description: str = ""
-    getting_there: GettingThere = field(default_factory=GettingThere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,6 @@ def add_site(
         description=given.description.strip(),
         created_at=tx.now,
     )
-    _describe(site, given.getting_there)
     _place(tx, site, given)
     tx.session.add(site)
     tx.session.flush()
@@ -99,7 +96,6 @@ def edit_site(tx: Tx, site_id: UUID, given: SiteInput, version: int) -> Site:
     site.name, site.commune = given.name.strip(), given.commune
     site.contact_phone, site.contact_language = given.contact_phone, given.contact_language
     site.description = given.description.strip()
-    _describe(site, given.getting_there)
     _place(tx, site, given)
     site.version += 1
     tx.session.add(site)
@@ -194,12 +190,6 @@ def _place(tx: Tx, site: Site, given: SiteInput) -> None:
     site.location = sealed(tx, site.id, location)
 
 
-def _describe(site: Site, given: GettingThere) -> None:
-    site.stairs, site.bus_stop = given.stairs, given.bus_stop
-    site.bus_lines = given.bus_lines.strip()
-    site.bring = [thing.value for thing in Bring if thing in given.bring]
-
-
 def _check_site(tx: Tx, given: SiteInput, service: str | None) -> None:
     problems: list[FieldProblem] = []
     if not 1 <= len(given.name.strip()) <= 60:
@@ -211,8 +201,6 @@ def _check_site(tx: Tx, given: SiteInput, service: str | None) -> None:
     # both stand in lists: an address there would undo what is encrypted
     for name, text in (("name", given.name), ("description", given.description)):
         problems.extend(text_problems(name, text, IN_PLACE))
-    if not given.getting_there.lines_are_lines:
-        problems.append(FieldProblem("bus_lines", "bus_lines", (("max", MAX_LINES),)))
     if given.lat is None or given.lon is None:
         # the commune's centre would stand kilometres off, and no distance could be trusted
         problems.append(FieldProblem("lat" if given.lat is None else "lon", "point_needed"))

@@ -12,7 +12,6 @@ from shelter.db.session import is_double_booking, lock_units
 from shelter.db.tables import Block, PlacementRow, StayRow, Unit
 from shelter.domain.availability import BlockReason, Sharing
 from shelter.domain.errors import Conflict, FieldProblem, Invalid, Taken
-from shelter.domain.handover import LeftFor
 from shelter.domain.placements import Action, PlacementState, next_state, occupied_until
 from shelter.domain.requests import Outcome, RequestState
 from shelter.services import occupancy
@@ -152,11 +151,8 @@ def _leave(tx: Tx, stay: StayRow, has_arrived: bool) -> None:
     tx.session.delete(stay)
 
 
-def depart(tx: Tx, placement_id: UUID, left_for: LeftFor | None = None) -> PlacementRow:
-    """End a stay: the nights to come are free after the place's cleaning nights.
-
-    Where they went is noted if somebody says so; every answer is a normal one.
-    """
+def depart(tx: Tx, placement_id: UUID) -> PlacementRow:
+    """End a stay: the nights to come are free after the place's cleaning nights."""
     placement, request = locked(tx, placement_id, Action.DEPART)
     after = next_state(placement.state, Action.DEPART)
     remember(tx, placement, request)
@@ -184,7 +180,7 @@ def depart(tx: Tx, placement_id: UUID, left_for: LeftFor | None = None) -> Place
     placement.end_night = min(
         placement.end_night, max(free_from, placement.first_night + timedelta(days=1))
     )
-    placement.ended_at, placement.left_for = tx.now, left_for
+    placement.ended_at = tx.now
     change_state(tx, placement, request, Action.DEPART, after)
     request.state, request.outcome, request.closed_at = (
         RequestState.CLOSED,

@@ -15,7 +15,6 @@ from shelter.db.tables import Alert, Message, PlacementRow, Request, Site, Unit
 from shelter.domain.alerts import AlertKind
 from shelter.domain.placements import PlacementState
 from shelter.domain.sides import SYSTEM
-from shelter.services import availability_links
 from shelter.services.alerts import raise_alert
 from shelter.services.context import Shelter, Tx, found
 from shelter.services.outbox import queue
@@ -166,10 +165,9 @@ def _chase(tx: Tx, unit_id: UUID) -> bool:
         return False
     with contextlib.suppress(IntegrityError):  # another worker asked in the same moment
         with tx.session.begin_nested():
-            link = availability_links.link_for(tx, unit, site.contact_language)
             queue(
                 tx,
-                availability_links.WITH_LINK if link else availability_links.WITHOUT_LINK,
+                "sms.availability",
                 to=site.contact_phone,
                 language=site.contact_language,
                 reference=unit.code,
@@ -178,7 +176,6 @@ def _chase(tx: Tx, unit_id: UUID) -> bool:
                 unit_id=unit.id,
                 urgent=False,
                 occasion=occasion,
-                link=link,
             )
         return True
     return False

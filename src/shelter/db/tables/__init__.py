@@ -10,7 +10,6 @@ from shelter.db.tables.alerts import Alert as Alert
 from shelter.db.tables.alerts import AlertStep as AlertStep
 from shelter.db.tables.audience import AudienceChange as AudienceChange
 from shelter.db.tables.audience import KnownAddress as KnownAddress
-from shelter.db.tables.boundaries import CommuneBoundary as CommuneBoundary
 from shelter.db.tables.cases import Request as Request
 from shelter.db.tables.cases import SeparationRow as SeparationRow
 from shelter.db.tables.columns import OneSided as OneSided
@@ -19,11 +18,7 @@ from shelter.db.tables.columns import UtcDateTime as UtcDateTime
 from shelter.db.tables.contacts import SafeContact as SafeContact
 from shelter.db.tables.decisions import BreakGlass as BreakGlass
 from shelter.db.tables.decisions import Override as Override
-from shelter.db.tables.drafts import RequestDraft as RequestDraft
 from shelter.db.tables.figures import Figure as Figure
-from shelter.db.tables.handover import HandoverStep as HandoverStep
-from shelter.db.tables.handover import Incident as Incident
-from shelter.db.tables.links import AvailabilityLink as AvailabilityLink
 from shelter.db.tables.messages import DeafPhone as DeafPhone
 from shelter.db.tables.messages import InboundSeen as InboundSeen
 from shelter.db.tables.messages import LocalInboxMessage as LocalInboxMessage

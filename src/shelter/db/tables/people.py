@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
@@ -30,12 +30,7 @@ class User(SQLModel, table=True):
     wants_mail: bool = False
     language: str = "fr"
     active: bool = True
-    version: int = 1
     created_at: datetime = instant()
-    #: the day alone: whether an account is in use, and no more
-    last_sign_in_on: date | None = None
-    #: when somebody else gave the present password; None once its owner chose one
-    password_given_at: datetime | None = instant(nullable=True)
     #: the key of the code app, sealed; ``totp_step`` is the last half minute whose code was used
     totp_secret: bytes | None = None
     totp_step: int | None = None

@@ -15,7 +15,6 @@ from shelter.db.tables.columns import (
     instant,
     side_column,
 )
-from shelter.domain.handover import LeftFor, Transport
 from shelter.domain.placements import LIVE, PlacementState
 from shelter.domain.sides import Side
 
@@ -57,15 +56,6 @@ class PlacementRow(OneSided, SQLModel, table=True):
     left_early: bool = False
     #: who last moved the household to another place, and so may open its address
     moved_by: uuid.UUID | None = None
-    #: who brings them, and towards which hour; None: nobody has said
-    transport: Transport | None = Field(
-        default=None, sa_column=enum_column(Transport, "transport", nullable=True)
-    )
-    transport_hour: int | None = None
-    #: where they went; None: nobody has said
-    left_for: LeftFor | None = Field(
-        default=None, sa_column=enum_column(LeftFor, "left_for", nullable=True)
-    )
     version: int = 1
 
 

@@ -17,7 +17,6 @@ from shelter.db.tables.columns import (
     side_column,
 )
 from shelter.domain.availability import BlockReason, Sharing
-from shelter.domain.getting_there import BusStop, Stairs
 from shelter.domain.sides import Side
 
 
@@ -57,18 +56,6 @@ class Site(OneSided, SQLModel, table=True):
     contact_phone: str | None = None
     contact_language: str = "fr"
     description: str = ""
-    stairs: Stairs | None = Field(
-        default=None, sa_column=enum_column(Stairs, "stairs", nullable=True)
-    )
-    bus_stop: BusStop | None = Field(
-        default=None, sa_column=enum_column(BusStop, "bus_stop", nullable=True)
-    )
-    #: numbers of lines alone; a stop is nearly an address
-    bus_lines: str = ""
-    #: what a household is to bring
-    bring: list[str] = Field(
-        default_factory=list, sa_column=sa.Column(json_column(), nullable=False)
-    )
     #: a site is given out once the zoning check has passed; on the perpetrator side that check is
     #: a coordinator's act, because its result depends on where victim sites are
     opened_at: datetime | None = instant(nullable=True)

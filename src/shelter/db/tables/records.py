@@ -39,7 +39,7 @@ class AuditEntry(PartlySided, SQLModel, table=True):
     __table_args__ = (sa.Index("ix_audit_entry_request_id_seq", "request_id", "seq"),)
     #: place in the chain; never shown across the wall
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    at: datetime = instant(index=True)
+    at: datetime = instant()
     actor_id: uuid.UUID | None = None
     actor_name: str
     side: Side | None = Field(default=None, sa_column=enum_column(Side, "side", nullable=True))
